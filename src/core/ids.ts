@@ -1,0 +1,111 @@
+import { assert } from './assert.ts'
+import type { EpochMs } from './time.ts'
+
+/**
+ * An entity's number is `sequence * 256 + partition`: it is given out by the partition that owns the entity, in log
+ * order, and anyone can tell from the id where the entity lives. Outside it is an opaque string such as `cmp_4g1`.
+ */
+export type EntityNumber = number
+
+export const PREFIXES = {
+  advertiser: 'adv',
+  campaign: 'cmp',
+  ad: 'ad',
+  publisher: 'pub',
+  placement: 'plc',
+  key: 'key',
+  deposit: 'dep',
+  refund: 'ref',
+  entry: 'ent',
+} as const
+export type EntityKind = keyof typeof PREFIXES
+
+export const PARTITIONS_MAX = 256
+
+export function entityNumber(sequence: number, partition: number): EntityNumber {
+  assert(partition >= 0 && partition < PARTITIONS_MAX, 'partition out of range')
+  return sequence * PARTITIONS_MAX + partition
+}
+
+export function partitionOf(entity: EntityNumber): number {
+  return entity % PARTITIONS_MAX
+}
+
+export function formatId(kind: EntityKind, entity: EntityNumber): string {
+  return `${PREFIXES[kind]}_${entity.toString(36)}`
+}
+
+/** The number in an id, or null for what is not an id of that kind. */
+export function parseId(kind: EntityKind, id: string): EntityNumber | null {
+  const prefix = PREFIXES[kind]
+  if (id.length < prefix.length + 2 || id.length > prefix.length + 12) return null
+  if (!id.startsWith(prefix) || id[prefix.length] !== '_') return null
+  const digits = id.slice(prefix.length + 1)
+  const entity = Number.parseInt(digits, 36)
+  return Number.isSafeInteger(entity) && entity.toString(36) === digits ? entity : null
+}
+
+/**
+ * The parts of an impression id, a UUIDv7 whose 74 free bits are boot number (30), partition (8) and serial (36).
+ * `serial` counts up densely for each boot and partition, so that a ledger can keep one bit for each.
+ */
+export interface ImpressionKey {
+  readonly chosenAt: EpochMs
+  readonly boot: number
+  readonly partition: number
+  readonly serial: number
+}
+
+export const BOOT_MAX = 2 ** 30 - 1
+export const SERIAL_MAX = 2 ** 36 - 1
+
+/**
+ * Writes the 16 bytes of an impression id at `at` (RFC 9562 section 5.7): 48 bits of time, version 7, 12 bits of boot,
+ * variant, 18 bits of boot and 44 bits of partition and serial.
+ */
+export function writeImpressionId(
+  view: DataView,
+  at: number,
+  chosenAt: EpochMs,
+  boot: number,
+  partition: number,
+  serial: number,
+): void {
+  view.setUint32(at, Math.floor(chosenAt / 65_536))
+  view.setUint16(at + 4, chosenAt % 65_536)
+  view.setUint16(at + 6, 0x7000 | (boot >>> 18))
+  // Variant 10, the 18 low bits of boot, and the 12 high bits of (partition, serial's top 4).
+  const serialTop = Math.floor(serial / 2 ** 32)
+  const tail = (partition << 4) | serialTop
+  view.setUint32(at + 8, (0x80000000 | ((boot & 0x3ffff) << 12) | tail) >>> 0)
+  view.setUint32(at + 12, serial >>> 0)
+}
+
+export function readImpressionKey(view: DataView, at: number): ImpressionKey {
+  const middle = view.getUint32(at + 8)
+  return {
+    chosenAt: view.getUint32(at) * 65_536 + view.getUint16(at + 4),
+    boot: (view.getUint16(at + 6) & 0xfff) * 2 ** 18 + ((middle >>> 12) & 0x3ffff),
+    partition: (middle >>> 4) & 0xff,
+    serial: (middle & 0xf) * 2 ** 32 + view.getUint32(at + 12),
+  }
+}
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+/** 16 bytes as a UUID's text. */
+export function formatUuid(bytes: Uint8Array, at: number): string {
+  const h = (i: number) => HEX[bytes[at + i]!]!
+  return (
+    `${h(0)}${h(1)}${h(2)}${h(3)}-${h(4)}${h(5)}-${h(6)}${h(7)}-` +
+    `${h(8)}${h(9)}-${h(10)}${h(11)}${h(12)}${h(13)}${h(14)}${h(15)}`
+  )
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+/** The 16 bytes of a UUID's text, or null for what is none. */
+export function parseUuid(text: string): Uint8Array | null {
+  if (!UUID.test(text)) return null
+  return Uint8Array.from(text.replaceAll('-', '').match(/../g)!, pair => Number.parseInt(pair, 16))
+}

@@ -1,0 +1,115 @@
+import type { RecordBuffer } from './record-buffer.ts'
+import type { RecordKind } from './record.ts'
+import { TOKEN_BODY_BYTES } from './token-body.ts'
+
+/**
+ * Payload of an impression or click record: the token's body (72 bytes), then
+ *  72  u8  verdict of the edge's screening: a Reason (records/reasons.ts), 0 where it found nothing
+ *  73  u8  flags: 1 the event came from a server (`burl`)
+ */
+export const EVENT_PAYLOAD_BYTES = TOKEN_BODY_BYTES + 2
+export const EVENT_FROM_SERVER = 1
+
+export function appendEvent(
+  buffer: RecordBuffer,
+  event: {
+    readonly kind: typeof RecordKind.impression | typeof RecordKind.click
+    readonly partition: number
+    readonly receivedAt: number
+    /** Bytes of the token's body, already checked. */
+    readonly token: Uint8Array
+    readonly verdict: number
+    readonly fromServer: boolean
+  },
+): void {
+  const at = buffer.begin(event.kind, event.partition, event.receivedAt, EVENT_PAYLOAD_BYTES)
+  const bytes = buffer.payloadBytes()
+  for (let i = 0; i < TOKEN_BODY_BYTES; i++) bytes[at + i] = event.token[i]!
+  bytes[at + TOKEN_BODY_BYTES] = event.verdict
+  bytes[at + TOKEN_BODY_BYTES + 1] = event.fromServer ? EVENT_FROM_SERVER : 0
+}
+
+/** An event that a server reported, as its record carries it: JSON, at the partition of hash(id). */
+export interface IngestedEvent {
+  readonly type: 'click' | 'impression'
+  readonly eventId: string
+  /** Of all that the sender said of the event: tells a repeat from a conflict. 32 hex digits. */
+  readonly contentHash: string
+  /** 0 where the ad is not known to the edge (refused there; kept here for reprocessing only). */
+  readonly campaign: number
+  readonly ad: number
+  readonly placement: number
+  readonly publisher: number
+  readonly sharePpm: number
+  readonly timestamp: number
+  readonly country: number
+  readonly device: number
+  /** A Reason, from screening. */
+  readonly verdict: number
+}
+
+/** An edit, as its record carries it. What `decide` makes of it is its outcome. */
+export interface Command {
+  readonly requestId: string
+  readonly actor: { readonly keyId: string; readonly role: string; readonly accountId: string | null }
+  readonly at: number
+  readonly name: string
+  /** The entity it changes; null where it makes one. */
+  readonly target: number | null
+  /** The body as sent (a patch as sent, secrets hashed). */
+  readonly body: unknown
+  /** Where an Idempotency-Key came with it: the claim that it belongs to. */
+  readonly claim?: { readonly partition: number; readonly key: string; readonly bodyHash: string }
+}
+
+/** Days of campaigns, made ahead of them: `[start, end)` in ms, with the name of the day in the campaign's zone. */
+export interface DaysRecord {
+  readonly days: readonly { readonly campaign: number; readonly day: string; readonly start: number; readonly end: number }[]
+}
+
+/** Leases that the treasury takes for the nodes of its epoch: micros added, by campaign and shard. */
+export interface LeaseTakenRecord {
+  readonly epoch: number
+  readonly leases: readonly { readonly campaign: number; readonly shard: number; readonly amountMicros: number }[]
+}
+
+/**
+ * What nodes chose in an epoch, in totals since its start. `chosenThousandths` is money in thousandths of a micro that
+ * the chosen impressions may cost (cpm: their price; cpc: amount x predicted click rate), `varianceMicros2` the sum
+ * of amount^2 x rate for the margin above the expectation.
+ */
+export interface ChosenRecord {
+  readonly epoch: number
+  readonly shards: readonly {
+    readonly campaign: number
+    readonly shard: number
+    readonly impressions: number
+    readonly chosenThousandths: number
+    readonly variance: number
+  }[]
+}
+
+/** One message out of a partition's outbox. Applied only as the next in the sequence of its source and target. */
+export interface EffectRecord {
+  readonly source: number
+  readonly sequence: number
+  readonly effect: Effect
+}
+
+export type Effect =
+  | { readonly kind: 'command'; readonly command: Command }
+  | { readonly kind: 'commandOutcome'; readonly key: string; readonly outcome: unknown }
+  | { readonly kind: 'ingested'; readonly event: IngestedEvent; readonly receivedAt: number }
+
+/** Requests that an edge answered since its last report, by placement. */
+export interface RequestsRecord {
+  readonly minutes: readonly {
+    readonly minute: number
+    readonly placement: number
+    readonly publisher: number
+    readonly country: number
+    readonly device: number
+    readonly requests: number
+  }[]
+}
+
