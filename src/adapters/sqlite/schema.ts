@@ -1,0 +1,142 @@
+/**
+ * The tables of the store. Written in the one transaction of a batch, with the offset that the batch came from.
+ * Numbers of rows that belong to a chain are `partition * 2^40 + sequence`: each partition appends at one place of the
+ * b-tree, and an entry's number tells its chain. Times are ms; amounts are micros; hashes are bytes.
+ * The SQL stays within what SQLite and PostgreSQL share, but for types.
+ */
+export const CHAIN_STRIDE = 2 ** 40
+
+export const SCHEMA_VERSION = 1
+
+export const SCHEMA = `
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+-- One row a partition: where its reader is, who owns it, and the small state that is written whole with each batch.
+CREATE TABLE IF NOT EXISTS position (
+  partition INTEGER PRIMARY KEY,
+  next INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  last_hash BLOB NOT NULL,
+  state TEXT NOT NULL
+) STRICT;
+
+-- Advertisers, campaigns (with their ads), publishers, placements, keys: the document as the API has it.
+CREATE TABLE IF NOT EXISTS entity (
+  kind TEXT NOT NULL, number INTEGER NOT NULL, owner INTEGER NOT NULL, doc TEXT NOT NULL,
+  PRIMARY KEY (kind, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS entity_owner ON entity (kind, owner, number);
+
+CREATE TABLE IF NOT EXISTS history (
+  kind TEXT NOT NULL, number INTEGER NOT NULL, version INTEGER NOT NULL,
+  at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, patch TEXT NOT NULL,
+  PRIMARY KEY (kind, number, version)
+) STRICT, WITHOUT ROWID;
+
+-- Budgets: the state of a balance (kind 'advertiser') or of a campaign with its shard (kind 'campaign'), JSON.
+CREATE TABLE IF NOT EXISTS money (
+  kind TEXT NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL,
+  PRIMARY KEY (kind, number)
+) STRICT, WITHOUT ROWID;
+
+-- The unique key of an event is one bit: (boot, partition, kind of bit, serial / 32768) holds 4 KiB.
+CREATE TABLE IF NOT EXISTS bits (
+  boot INTEGER NOT NULL, partition INTEGER NOT NULL, kind INTEGER NOT NULL, page INTEGER NOT NULL,
+  bytes BLOB NOT NULL, issued_until INTEGER NOT NULL,
+  PRIMARY KEY (boot, partition, kind, page)
+) STRICT;
+
+-- The ledger. kind: 1 charge of a click, 2 block of charged impressions, 3 refund, 4 deposit. event: an impression id
+-- or an ingested click id, as text; event_second: the second to look it up by (of the UUIDv7; hash for ingested ids).
+CREATE TABLE IF NOT EXISTS entry (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL, kind INTEGER NOT NULL,
+  event TEXT, event_second INTEGER,
+  advertiser INTEGER NOT NULL, campaign INTEGER NOT NULL, ad INTEGER NOT NULL,
+  publisher INTEGER NOT NULL, placement INTEGER NOT NULL, currency TEXT NOT NULL,
+  amount INTEGER NOT NULL, publisher_amount INTEGER NOT NULL, fee_amount INTEGER NOT NULL,
+  received_at INTEGER NOT NULL, country INTEGER NOT NULL, device INTEGER NOT NULL,
+  note TEXT, charges_root BLOB, hash BLOB NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS entry_event ON entry (event_second) WHERE event_second IS NOT NULL;
+
+-- Items of a block entry: binary rows (billing/block.ts), and the postings that they add up to as JSON.
+CREATE TABLE IF NOT EXISTS block (
+  number INTEGER PRIMARY KEY, items BLOB NOT NULL, postings TEXT NOT NULL
+) STRICT;
+
+-- Impressions charged in a second that is not over: reserved until the block closes.
+CREATE TABLE IF NOT EXISTS open_block (
+  partition INTEGER NOT NULL, currency TEXT NOT NULL, second INTEGER NOT NULL, items BLOB NOT NULL,
+  PRIMARY KEY (partition, currency)
+) STRICT, WITHOUT ROWID;
+
+-- Every state of a charge that is not one settled ledger entry: pending, rejected, given away. Append-only.
+CREATE TABLE IF NOT EXISTS transition (
+  number INTEGER PRIMARY KEY,
+  event TEXT NOT NULL, event_second INTEGER NOT NULL, kind INTEGER NOT NULL,
+  at INTEGER NOT NULL, state TEXT NOT NULL, reason INTEGER NOT NULL,
+  campaign INTEGER NOT NULL, ad INTEGER NOT NULL, advertiser INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS transition_event ON transition (event_second);
+
+-- Clicks that wait for their impression or for money.
+CREATE TABLE IF NOT EXISTS held (
+  event TEXT PRIMARY KEY, partition INTEGER NOT NULL, deadline INTEGER NOT NULL, record BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Repeats of events, counted; kind as in transition.
+CREATE TABLE IF NOT EXISTS repeat (
+  event TEXT NOT NULL, kind INTEGER NOT NULL, count INTEGER NOT NULL,
+  PRIMARY KEY (event, kind)
+) STRICT, WITHOUT ROWID;
+
+-- Balances of the ledger's accounts, by partition: a shared account is the sum of its parts.
+CREATE TABLE IF NOT EXISTS account (
+  account TEXT NOT NULL, currency TEXT NOT NULL, partition INTEGER NOT NULL, balance INTEGER NOT NULL,
+  PRIMARY KEY (account, currency, partition)
+) STRICT, WITHOUT ROWID;
+
+-- Rollups, by the minute of the event's own time (ms). Written with the charges that they summarise.
+CREATE TABLE IF NOT EXISTS rollup (
+  minute INTEGER NOT NULL, ad INTEGER NOT NULL, placement INTEGER NOT NULL,
+  country INTEGER NOT NULL, device INTEGER NOT NULL,
+  campaign INTEGER NOT NULL, advertiser INTEGER NOT NULL, publisher INTEGER NOT NULL,
+  impressions INTEGER NOT NULL, clicks INTEGER NOT NULL, charges INTEGER NOT NULL,
+  spend INTEGER NOT NULL, rejected INTEGER NOT NULL,
+  PRIMARY KEY (minute, ad, placement, country, device)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS requests (
+  minute INTEGER NOT NULL, placement INTEGER NOT NULL, publisher INTEGER NOT NULL,
+  country INTEGER NOT NULL, device INTEGER NOT NULL, requests INTEGER NOT NULL,
+  PRIMARY KEY (minute, placement, publisher, country, device)
+) STRICT, WITHOUT ROWID;
+
+-- Effects that leave after the commit, and the last of each source that a target has applied.
+CREATE TABLE IF NOT EXISTS outbox (
+  source INTEGER NOT NULL, target INTEGER NOT NULL, sequence INTEGER NOT NULL, effect TEXT NOT NULL,
+  PRIMARY KEY (source, target, sequence)
+) STRICT, WITHOUT ROWID;
+
+-- Idempotency keys and the first answer to each.
+CREATE TABLE IF NOT EXISTS claim (
+  name TEXT PRIMARY KEY, body_hash TEXT NOT NULL, outcome TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS dead_letter (
+  partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, reason TEXT NOT NULL, bytes BLOB NOT NULL,
+  PRIMARY KEY (partition, "offset")
+) STRICT, WITHOUT ROWID;
+
+-- Runs of ingested ids (tracking/ingested-ids.ts).
+CREATE TABLE IF NOT EXISTS ingested_run (
+  partition INTEGER NOT NULL, run INTEGER NOT NULL, meta TEXT NOT NULL, PRIMARY KEY (partition, run)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ingested_chunk (
+  partition INTEGER NOT NULL, run INTEGER NOT NULL, chunk INTEGER NOT NULL, bytes BLOB NOT NULL,
+  PRIMARY KEY (partition, run, chunk)
+) STRICT;
+CREATE TABLE IF NOT EXISTS ingested_pending (
+  partition INTEGER NOT NULL, sequence INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (partition, sequence)
+) STRICT, WITHOUT ROWID;
+`
