@@ -1,5 +1,5 @@
-import type { RecordBuffer } from './record-buffer.ts'
 import type { RecordKind } from './record.ts'
+import type { RecordBuffer } from './record-buffer.ts'
 import { TOKEN_BODY_BYTES } from './token-body.ts'
 
 /**
@@ -54,6 +54,8 @@ export interface Command {
   readonly actor: { readonly keyId: string; readonly role: string; readonly accountId: string | null }
   readonly at: number
   readonly name: string
+  /** The partition that decides it. */
+  readonly home: number
   /** The entity it changes; null where it makes one. */
   readonly target: number | null
   /** The body as sent (a patch as sent, secrets hashed). */
@@ -64,13 +66,22 @@ export interface Command {
 
 /** Days of campaigns, made ahead of them: `[start, end)` in ms, with the name of the day in the campaign's zone. */
 export interface DaysRecord {
-  readonly days: readonly { readonly campaign: number; readonly day: string; readonly start: number; readonly end: number }[]
+  readonly days: readonly {
+    readonly campaign: number
+    readonly day: string
+    readonly start: number
+    readonly end: number
+  }[]
 }
 
 /** Leases that the treasury takes for the nodes of its epoch: micros added, by campaign and shard. */
 export interface LeaseTakenRecord {
   readonly epoch: number
-  readonly leases: readonly { readonly campaign: number; readonly shard: number; readonly amountMicros: number }[]
+  readonly leases: readonly {
+    readonly campaign: number
+    readonly shard: number
+    readonly amountMicros: number
+  }[]
 }
 
 /**
@@ -112,4 +123,3 @@ export interface RequestsRecord {
     readonly requests: number
   }[]
 }
-

@@ -40,6 +40,14 @@ export class RecordBuffer {
     this.bytes.set(payload, at)
   }
 
+  /** Lays whole records, already checked (records/check-records.ts), behind the others. */
+  copy(records: Uint8Array, count: number): void {
+    if (this.used + records.length > this.bytes.length) this.grow(this.used + records.length)
+    this.bytes.set(records, this.used)
+    this.used += records.length
+    this.count += count
+  }
+
   /** Gives the records away and starts empty. */
   take(): Uint8Array<ArrayBuffer> {
     const taken = this.bytes.slice(0, this.used)

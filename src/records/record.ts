@@ -34,7 +34,7 @@ export const RecordKind = {
   chosen: 8,
   /** Time on an idle partition. */
   tick: 9,
-  /** Days of campaigns, made ahead, with their bounds in UTC. */
+  /** Days of time zones, made ahead, with their bounds in UTC. */
   days: 10,
   /** The treasury of this partition starts anew: leases of older epochs drain. */
   epochOpened: 11,
@@ -74,9 +74,12 @@ export function writeHeader(
 export function readHeader(view: DataView, at: number): RecordHeader {
   if (at + HEADER_BYTES > view.byteLength) throw new BrokenRecord('record is cut short in its header')
   const length = view.getUint32(at)
-  if (length < HEADER_BYTES || at + length > view.byteLength) throw new BrokenRecord(`record has length ${length}`)
+  if (length < HEADER_BYTES || at + length > view.byteLength)
+    throw new BrokenRecord(`record has length ${length}`)
   if (view.getUint8(at + 4) !== RECORD_VERSION) {
-    throw new BrokenRecord(`record has version ${view.getUint8(at + 4)}, this program reads ${RECORD_VERSION}`)
+    throw new BrokenRecord(
+      `record has version ${view.getUint8(at + 4)}, this program reads ${RECORD_VERSION}`,
+    )
   }
   const receivedAt = view.getFloat64(at + 8)
   if (!Number.isFinite(receivedAt)) throw new BrokenRecord('record has no time')

@@ -1,0 +1,51 @@
+import { Database, SQLiteError } from 'bun:sqlite'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+
+export interface DataFolder {
+  readonly path: string
+  readonly logPath: string
+  readonly storePath: string
+  close(): void
+}
+
+export class DataFolderHeld extends Error {
+  override name = 'DataFolderHeld'
+}
+
+/**
+ * Makes the folder, readable by its owner only, and holds it until `close` or the end of the process, however it ends:
+ * the lock is one of the kernel's, taken by an exclusive transaction. Two writers of one log would bill twice.
+ * Throws DataFolderHeld, which names the process that holds it.
+ */
+export function openDataFolder(path: string): DataFolder {
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  const lock = new Database(join(path, 'lock.sqlite'), { create: true })
+  const holder = join(path, 'holder.txt')
+  try {
+    lock.run('BEGIN EXCLUSIVE')
+  } catch (error) {
+    lock.close()
+    if (!(error instanceof SQLiteError) || !error.code?.startsWith('SQLITE_BUSY')) throw error
+    throw new DataFolderHeld(`${path} is in use by ${textOr(holder, 'another process')}`, { cause: error })
+  }
+  // Beside the lock, not in it: nobody can read a database in an exclusive transaction.
+  writeFileSync(holder, `process ${process.pid} on ${hostname()}, since ${new Date().toISOString()}`, {
+    mode: 0o600,
+  })
+  return {
+    path,
+    logPath: join(path, 'log.sqlite'),
+    storePath: join(path, 'store.sqlite'),
+    close: () => lock.close(),
+  }
+}
+
+function textOr(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return otherwise
+  }
+}

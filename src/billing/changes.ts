@@ -1,0 +1,116 @@
+import type { CatalogChange } from '../campaigns/campaign.ts'
+import type { CommandOutcome, EntityTable } from '../ports/control.ts'
+import type { Effect } from '../records/events.ts'
+import type { EntryRow } from './entry.ts'
+
+/** A state of a charge that is not one settled ledger entry. Append-only. */
+export interface TransitionRow {
+  readonly number: number
+  readonly event: string
+  readonly eventSecond: number
+  /** 1 impression, 2 click. */
+  readonly kind: number
+  readonly at: number
+  readonly state: 'pending' | 'rejected'
+  readonly reason: number
+  readonly campaign: number
+  readonly ad: number
+  readonly advertiser: number
+}
+
+export interface RollupRow {
+  readonly minute: number
+  readonly ad: number
+  readonly placement: number
+  readonly country: number
+  readonly device: number
+  readonly campaign: number
+  readonly advertiser: number
+  readonly publisher: number
+  impressions: number
+  clicks: number
+  charges: number
+  spend: number
+  rejected: number
+}
+
+/**
+ * What the decisions of one batch write, all in the transaction that moves the offset, and what they say to others
+ * after the commit. States that are written whole (budgets, balances, open blocks) are named here and read then.
+ */
+export class Changes {
+  readonly entities: { kind: EntityTable; number: number; owner: number; doc: unknown }[] = []
+  readonly history: {
+    kind: EntityTable
+    number: number
+    version: number
+    at: number
+    actor: string
+    action: string
+    patch: unknown
+  }[] = []
+  readonly entries: EntryRow[] = []
+  readonly blocks: { number: number; items: Uint8Array; postings: string }[] = []
+  readonly transitions: TransitionRow[] = []
+  readonly heldPut = new Map<string, { partition: number; deadline: number; record: Uint8Array }>()
+  readonly heldGone = new Set<string>()
+  /** By `event\nkind`. */
+  readonly repeats = new Map<string, number>()
+  /** By partition: campaigns whose budget, advertisers whose balance, currencies whose open block changed. */
+  readonly budgets = new Map<number, Set<number>>()
+  readonly balances = new Map<number, Set<number>>()
+  readonly openBlocks = new Map<number, Set<string>>()
+  /** By partition, then `account\ncurrency`. */
+  readonly accounts = new Map<number, Map<string, number>>()
+  readonly rollups = new Map<string, RollupRow>()
+  readonly requests = new Map<string, { row: readonly number[]; requests: number }>()
+  readonly outbox: { source: number; target: number; sequence: number; effect: Effect }[] = []
+  readonly applied: { source: number; target: number; sequence: number }[] = []
+  readonly claims: { name: string; bodyHash: string; outcome: CommandOutcome | null }[] = []
+  readonly deadLetters: { partition: number; offset: number; reason: string; bytes: Uint8Array }[] = []
+
+  // After the commit:
+  readonly outcomes: { requestId: string; outcome: CommandOutcome }[] = []
+  readonly catalog: CatalogChange[] = []
+  readonly leased: { partition: number; campaign: number; grantedMicros: number }[] = []
+  readonly released: { partition: number; campaign: number }[] = []
+  /** Clicks and impressions that count, for the learned click rates: ad, placement, impressions, clicks. */
+  readonly observed: number[] = []
+
+  touchBudget(partition: number, campaign: number): void {
+    setOf(this.budgets, partition).add(campaign)
+  }
+
+  touchBalance(partition: number, advertiser: number): void {
+    setOf(this.balances, partition).add(advertiser)
+  }
+
+  touchOpenBlock(partition: number, currency: string): void {
+    setOf(this.openBlocks, partition).add(currency)
+  }
+
+  post(partition: number, account: string, currency: string, amount: number): void {
+    if (amount === 0) return
+    let accounts = this.accounts.get(partition)
+    if (accounts === undefined) {
+      accounts = new Map()
+      this.accounts.set(partition, accounts)
+    }
+    const key = `${account}\n${currency}`
+    accounts.set(key, (accounts.get(key) ?? 0) + amount)
+  }
+
+  repeat(event: string, kind: number): void {
+    const key = `${event}\n${kind}`
+    this.repeats.set(key, (this.repeats.get(key) ?? 0) + 1)
+  }
+}
+
+function setOf<T>(sets: Map<number, Set<T>>, key: number): Set<T> {
+  let set = sets.get(key)
+  if (set === undefined) {
+    set = new Set()
+    sets.set(key, set)
+  }
+  return set
+}

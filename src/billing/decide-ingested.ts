@@ -1,0 +1,70 @@
+import { charge } from '../budgets/budget.ts'
+import { hash32 } from '../core/bytes.ts'
+import { impressionCost, cpmMicros, micros, shareOf } from '../core/money.ts'
+import type { IngestedEvent } from '../records/events.ts'
+import { Reason } from '../records/reasons.ts'
+import { closeBlocksBefore } from './decide-block.ts'
+import { addEntry } from './ledger.ts'
+import { budgetOf, dayFor } from './money-of.ts'
+import type { Turn } from './partition.ts'
+import { rollup } from './rollup.ts'
+import { addTransitionAt, EventKind } from './transition.ts'
+
+/** An event that a server reported, its id seen for the first time: counted, and charged by the campaign's model. */
+export function decideIngested(turn: Turn, event: IngestedEvent): void {
+  const { partition, changes } = turn
+  const row = rollup(turn, event, event.timestamp)
+  const kind = event.type === 'click' ? EventKind.click : EventKind.impression
+  const money = budgetOf(partition, event.campaign)
+  if (money === null || event.verdict !== Reason.none) {
+    refuse(turn, event, money === null ? Reason.unknownAd : event.verdict)
+    row.rejected++
+    return
+  }
+  const billable = (money.budget.model === 'cpc') === (kind === EventKind.click)
+  if (billable) {
+    const cost =
+      money.budget.model === 'cpc'
+        ? { cost: micros(money.budget.amount), remainder: money.budget.remainder }
+        : impressionCost(cpmMicros(money.budget.amount), money.budget.remainder)
+    const day = dayFor(partition, money, event.timestamp)
+    if (day === null || !charge(money.budget, day, money.balance, cost.cost)) {
+      refuse(turn, event, Reason.budgetExhausted)
+      row.rejected++
+      return
+    }
+    money.budget.remainder = cost.remainder
+    changes.touchBudget(partition.number, event.campaign)
+    changes.touchBalance(partition.number, money.advertiser)
+    closeBlocksBefore(turn)
+    const publisherAmount = shareOf(cost.cost, event.sharePpm)
+    addEntry(turn, {
+      kind: 1,
+      event: event.eventId,
+      eventSecond: hash32(event.eventId),
+      advertiser: money.advertiser,
+      campaign: event.campaign,
+      ad: event.ad,
+      publisher: event.publisher,
+      placement: event.placement,
+      currency: money.currency,
+      amount: cost.cost,
+      publisherAmount,
+      feeAmount: micros(cost.cost - publisherAmount),
+      receivedAt: turn.receivedAt,
+      country: event.country,
+      device: event.device,
+      note: null,
+    })
+    row.charges++
+    row.spend += cost.cost
+  }
+  if (kind === EventKind.click) row.clicks++
+  else row.impressions++
+}
+
+function refuse(turn: Turn, event: IngestedEvent, reason: number): void {
+  const kind = event.type === 'click' ? EventKind.click : EventKind.impression
+  const of = { campaign: event.campaign, ad: event.ad, eventSecond: hash32(event.eventId) }
+  addTransitionAt(turn, of, event.eventId, kind, 'rejected', reason)
+}

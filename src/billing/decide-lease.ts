@@ -1,0 +1,80 @@
+import { openEpoch, rebalance, reportChosen, reservedTotal, takeLease } from '../budgets/budget.ts'
+import type { ChosenRecord, LeaseTakenRecord } from '../records/events.ts'
+import { budgetOf, dayFor } from './money-of.ts'
+import type { Turn } from './partition.ts'
+
+/** The treasury starts anew, with an epoch that was never used: what older epochs leased and did not choose is free. */
+export function decideEpochOpened(turn: Turn, epoch: number): void {
+  const { partition, changes } = turn
+  if (epoch <= partition.head.treasuryEpoch) return
+  partition.head.treasuryEpoch = epoch
+  for (const campaign of partition.reserving) {
+    const money = budgetOf(partition, campaign)
+    if (money === null) continue
+    openEpoch(money.budget, epoch)
+    rebalance(money.budget, money.balance, partition.head.time)
+    changes.touchBudget(partition.number, campaign)
+    changes.touchBalance(partition.number, money.advertiser)
+  }
+}
+
+/** Leases for nodes to choose with. What cannot be granted is granted in part, or not at all. */
+export function decideLeaseTaken(turn: Turn, record: LeaseTakenRecord): void {
+  const { partition, changes } = turn
+  for (const lease of record.leases) {
+    const money = budgetOf(partition, lease.campaign)
+    const campaign = partition.entities.campaign.get(lease.campaign)
+    if (money === null || campaign === undefined) continue
+    let granted = 0
+    const serves = !campaign.paused && !campaign.archived && money.budget.stopped === null
+    if (serves && record.epoch === partition.head.treasuryEpoch) {
+      const day = dayFor(partition, money, partition.head.time)
+      if (day !== null && partition.head.time < day.end) {
+        granted = takeLease(money.budget, day, money.balance, { epoch: record.epoch, amountMicros: lease.amountMicros })
+      }
+    }
+    if (granted > 0) {
+      partition.reserving.add(lease.campaign)
+      changes.touchBudget(partition.number, lease.campaign)
+      changes.touchBalance(partition.number, money.advertiser)
+    }
+    changes.leased.push({ partition: partition.number, campaign: lease.campaign, grantedMicros: granted })
+  }
+}
+
+/** Nodes have chosen: what was leased becomes what is held for the chosen impressions. */
+export function decideChosen(turn: Turn, record: ChosenRecord): void {
+  const { partition, changes } = turn
+  for (const report of record.shards) {
+    const money = budgetOf(partition, report.campaign)
+    if (money === null) continue
+    const day = dayFor(partition, money, partition.head.time)
+    if (day === null) continue
+    reportChosen(
+      money.budget,
+      day,
+      { epoch: record.epoch, chosenThousandths: report.chosenThousandths, variance: report.variance },
+      partition.head.time,
+    )
+    rebalance(money.budget, money.balance, partition.head.time)
+    partition.reserving.add(report.campaign)
+    changes.touchBudget(partition.number, report.campaign)
+    changes.touchBalance(partition.number, money.advertiser)
+  }
+}
+
+/** Holds lapse with time, and days end. Campaigns with nothing reserved are left alone until they lease again. */
+export function sweepReserves(turn: Turn): void {
+  const { partition, changes } = turn
+  for (const campaign of partition.reserving) {
+    const money = budgetOf(partition, campaign)
+    if (money === null) continue
+    const before = money.balance.reserved
+    rebalance(money.budget, money.balance, partition.head.time)
+    if (money.balance.reserved !== before) {
+      changes.touchBudget(partition.number, campaign)
+      changes.touchBalance(partition.number, money.advertiser)
+    }
+    if (reservedTotal(money.budget) === 0) partition.reserving.delete(campaign)
+  }
+}

@@ -1,0 +1,267 @@
+import { BrokenRecord, HEADER_BYTES, RecordKind, readHeader } from '../records/record.ts'
+import { utf8Text } from '../core/bytes.ts'
+import type {
+  ChosenRecord,
+  Command,
+  DaysRecord,
+  Effect,
+  EffectRecord,
+  IngestedEvent,
+  LeaseTakenRecord,
+  RequestsRecord,
+} from '../records/events.ts'
+import { EVENT_PAYLOAD_BYTES } from '../records/events.ts'
+import { Reason } from '../records/reasons.ts'
+import { readTokenBody, TOKEN_BODY_BYTES, TOKEN_BODY_VERSION } from '../records/token-body.ts'
+import type { CommandOutcome } from '../ports/control.ts'
+import { closeBlocksBefore } from './decide-block.ts'
+import { decideClick, refuseClick, settleClick } from './decide-click.ts'
+import { decideCommand, type FindCharge, judgeCampaign, problem } from './decide-command.ts'
+import { decideImpression, impressionText, TOO_SOON_MS } from './decide-impression.ts'
+import { decideIngested } from './decide-ingested.ts'
+import { decideChosen, decideEpochOpened, decideLeaseTaken, sweepReserves } from './decide-lease.ts'
+import type { Partition, Turn } from './partition.ts'
+import type { Changes } from './changes.ts'
+
+/** Reads committed state for a decision. It is the same whenever it is read within the batch. */
+export interface Lookups {
+  readonly findCharge: FindCharge
+  /** Whether an ingested id was seen, on this partition; takes it in where it was not. */
+  readonly claimIngested: (partition: number, event: IngestedEvent) => 'new' | 'repeat' | 'conflict'
+}
+
+/** Deadlines and holds are gone through this often, by the partition's own time. */
+const SWEEP_MS = 1000
+const RECENT_MS = TOO_SOON_MS
+
+/**
+ * One record of one partition: the whole of the rules. No clock, no random, no I/O: time comes with the record.
+ * Throws BrokenRecord for what no writer of ours makes; the shell keeps that record apart and goes on.
+ */
+export function decide(
+  partition: Partition,
+  changes: Changes,
+  record: { readonly bytes: Uint8Array; readonly appendedAt: number },
+  lookups: Lookups,
+): void {
+  const view = new DataView(record.bytes.buffer, record.bytes.byteOffset, record.bytes.byteLength)
+  const header = readHeader(view, 0)
+  const turn: Turn = { partition, changes, receivedAt: header.receivedAt }
+  advance(turn, record.appendedAt)
+  switch (header.kind) {
+    case RecordKind.impression:
+    case RecordKind.click:
+      decideEvent(turn, header.kind, record.bytes, view)
+      return
+    case RecordKind.ingested:
+      claimIngested(turn, json<IngestedEvent>(record.bytes), lookups)
+      return
+    case RecordKind.unsignedClick:
+      changes.repeat(`ad:${json<{ ad: number }>(record.bytes).ad}`, UNSIGNED_CLICK)
+      return
+    case RecordKind.command:
+      decideCommandRecord(turn, json<Command>(record.bytes), lookups)
+      return
+    case RecordKind.effect:
+      applyEffect(turn, json<EffectRecord>(record.bytes), lookups)
+      return
+    case RecordKind.leaseTaken:
+      decideLeaseTaken(turn, json<LeaseTakenRecord>(record.bytes))
+      return
+    case RecordKind.chosen:
+      decideChosen(turn, json<ChosenRecord>(record.bytes))
+      return
+    case RecordKind.tick:
+      return
+    case RecordKind.days:
+      for (const zone of json<DaysRecord>(record.bytes).zones) {
+        partition.head.calendars[zone.timeZone] = [...zone.days]
+      }
+      return
+    case RecordKind.epochOpened:
+      decideEpochOpened(turn, json<{ epoch: number }>(record.bytes).epoch)
+      return
+    case RecordKind.requests:
+      countRequests(turn, json<RequestsRecord>(record.bytes))
+      return
+    default:
+      throw new BrokenRecord(`record has kind ${header.kind}`)
+  }
+}
+
+/** Clicks without a token share the table of repeats, under a kind of their own. */
+const UNSIGNED_CLICK = 9
+
+function json<T>(bytes: Uint8Array): T {
+  try {
+    return JSON.parse(utf8Text(bytes.subarray(HEADER_BYTES))) as T
+  } catch (cause) {
+    throw new BrokenRecord('record is not JSON', { cause })
+  }
+}
+
+/** Moves the partition's own time, and does what is due by then. */
+function advance(turn: Turn, appendedAt: number): void {
+  const { partition } = turn
+  const { head } = partition
+  if (appendedAt > head.time) head.time = appendedAt
+  closeBlocksBefore(turn)
+  if (head.time - head.sweptAt < SWEEP_MS) return
+  head.sweptAt = head.time
+  settleHeld(turn)
+  forgetRecent(turn)
+  sweepReserves(turn)
+  for (const [campaign, budget] of partition.budgets) {
+    if (budget.stopped === 'exhaustedDaily') judgeCampaign(turn, campaign)
+  }
+}
+
+function forgetRecent(turn: Turn): void {
+  const { head } = turn.partition
+  const keep = head.time - RECENT_MS - SWEEP_MS
+  if (head.recent.length > 0) head.recent = head.recent.filter(([, , at]) => at > keep)
+}
+
+/** Clicks whose impression did not come in time. */
+function settleHeld(turn: Turn): void {
+  const { partition, changes } = turn
+  for (const [event, held] of partition.held) {
+    if (held.deadline > partition.head.time) break
+    partition.held.delete(event)
+    changes.heldPut.delete(event)
+    changes.heldGone.add(event)
+    const view = new DataView(held.record.buffer, held.record.byteOffset, held.record.byteLength)
+    const settled = { ...turn, receivedAt: partition.head.time }
+    refuseClick(settled, readTokenBody(view, HEADER_BYTES), view, HEADER_BYTES, Reason.unrendered)
+  }
+}
+
+function decideEvent(turn: Turn, kind: number, bytes: Uint8Array, view: DataView): void {
+  if (bytes.length !== HEADER_BYTES + EVENT_PAYLOAD_BYTES || view.getUint8(HEADER_BYTES) !== TOKEN_BODY_VERSION) {
+    throw new BrokenRecord('an event has the wrong layout')
+  }
+  const token = readTokenBody(view, HEADER_BYTES)
+  const verdict = view.getUint8(HEADER_BYTES + TOKEN_BODY_BYTES)
+  if (kind === RecordKind.click) {
+    decideClick(turn, token, bytes, view, HEADER_BYTES, verdict)
+    judgeCampaign(turn, token.campaign)
+    return
+  }
+  if (decideImpression(turn, token, view, HEADER_BYTES, verdict)) settleWaiting(turn, view)
+  judgeCampaign(turn, token.campaign)
+}
+
+/** A click came before its impression, which is here now. */
+function settleWaiting(turn: Turn, view: DataView): void {
+  const { partition, changes } = turn
+  if (partition.held.size === 0) return
+  const event = impressionText(view, HEADER_BYTES)
+  const held = partition.held.get(event)
+  if (held === undefined) return
+  partition.held.delete(event)
+  changes.heldPut.delete(event)
+  changes.heldGone.add(event)
+  const click = new DataView(held.record.buffer, held.record.byteOffset, held.record.byteLength)
+  settleClick(turn, readTokenBody(click, HEADER_BYTES), click, HEADER_BYTES)
+}
+
+function claimIngested(turn: Turn, event: IngestedEvent, lookups: Lookups): void {
+  const { partition, changes } = turn
+  const kind = event.type === 'click' ? 2 : 1
+  switch (lookups.claimIngested(partition.number, event)) {
+    case 'new':
+      sendEffect(turn, event.campaign % 256, { kind: 'ingested', event, receivedAt: turn.receivedAt })
+      return
+    case 'repeat':
+      changes.repeat(event.eventId, kind)
+      return
+    case 'conflict':
+      changes.repeat(event.eventId, kind + CONFLICT)
+      return
+  }
+}
+
+/** A repeat with other content is counted apart: kinds 11 and 12. */
+const CONFLICT = 10
+
+function sendEffect(turn: Turn, target: number, effect: Effect): void {
+  const { partition, changes } = turn
+  const sequence = (partition.head.effectsOut[target] ?? 0) + 1
+  partition.head.effectsOut[target] = sequence
+  changes.outbox.push({ source: partition.number, target, sequence, effect })
+}
+
+/** Applies only the next of its source: what is lost is sent again from the outbox, what is repeated is dropped. */
+function applyEffect(turn: Turn, record: EffectRecord, lookups: Lookups): void {
+  const { partition, changes } = turn
+  const last = partition.head.effectsIn[record.source] ?? 0
+  if (record.sequence !== last + 1) return
+  partition.head.effectsIn[record.source] = record.sequence
+  changes.applied.push({ source: record.source, target: partition.number, sequence: record.sequence })
+  const { effect } = record
+  switch (effect.kind) {
+    case 'command': {
+      const { command } = effect
+      const outcome = decideCommand(turn, command, lookups.findCharge)
+      if (command.claim !== undefined) {
+        sendEffect(turn, command.claim.partition, { kind: 'commandOutcome', key: command.claim.key, outcome })
+      }
+      return
+    }
+    case 'commandOutcome':
+      settleClaim(turn, effect.key, effect.outcome as CommandOutcome)
+      return
+    case 'ingested':
+      decideIngested({ ...turn, receivedAt: effect.receivedAt }, effect.event)
+      judgeCampaign(turn, effect.event.campaign)
+      return
+  }
+}
+
+/** A command comes to its home, or first to the partition that owns its idempotency key. */
+function decideCommandRecord(turn: Turn, command: Command, lookups: Lookups): void {
+  const { partition, changes } = turn
+  const { claim } = command
+  if (claim === undefined) {
+    changes.outcomes.push({ requestId: command.requestId, outcome: decideCommand(turn, command, lookups.findCharge) })
+    return
+  }
+  const known = partition.claims.get(claim.key)
+  if (known === undefined) {
+    partition.claims.set(claim.key, { bodyHash: claim.bodyHash, outcome: null, waiting: [command.requestId] })
+    changes.claims.push({ name: claim.key, bodyHash: claim.bodyHash, outcome: null })
+    sendEffect(turn, command.home, { kind: 'command', command })
+  } else if (known.bodyHash !== claim.bodyHash) {
+    const outcome = problem(409, 'This Idempotency-Key was used with another request.', [])
+    changes.outcomes.push({ requestId: command.requestId, outcome })
+  } else if (known.outcome === null) known.waiting.push(command.requestId)
+  else changes.outcomes.push({ requestId: command.requestId, outcome: replayed(known.outcome) })
+}
+
+function settleClaim(turn: Turn, key: string, outcome: CommandOutcome): void {
+  const claim = turn.partition.claims.get(key)
+  if (claim === undefined) return
+  claim.outcome = outcome
+  turn.changes.claims.push({ name: key, bodyHash: claim.bodyHash, outcome })
+  const [first, ...others] = claim.waiting
+  if (first !== undefined) turn.changes.outcomes.push({ requestId: first, outcome })
+  for (const requestId of others) turn.changes.outcomes.push({ requestId, outcome: replayed(outcome) })
+  claim.waiting = []
+}
+
+/** The first answer again. The API leaves out of it what is shown once. */
+function replayed(outcome: CommandOutcome): CommandOutcome {
+  if (typeof outcome.body !== 'object' || outcome.body === null) return outcome
+  return { status: outcome.status, body: { ...outcome.body, replayed: true } }
+}
+
+function countRequests(turn: Turn, record: RequestsRecord): void {
+  const { requests } = turn.changes
+  for (const said of record.minutes) {
+    const row = [said.minute, said.placement, said.publisher, said.country, said.device] as const
+    const key = row.join('|')
+    const known = requests.get(key)
+    if (known === undefined) requests.set(key, { row, requests: said.requests })
+    else known.requests += said.requests
+  }
+}

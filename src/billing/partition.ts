@@ -1,0 +1,142 @@
+import type { Balance } from '../budgets/balance.ts'
+import type { CampaignBudget } from '../budgets/budget.ts'
+import type { Advertiser, ApiKey, Campaign, Placement, Publisher } from '../campaigns/campaign.ts'
+import { type EntityKind, entityNumber, parseId } from '../core/ids.ts'
+import type { EntityTable } from '../ports/control.ts'
+import type { Bits } from './bits.ts'
+import type { Changes } from './changes.ts'
+
+export interface EntityTypes {
+  advertiser: Advertiser
+  campaign: Campaign
+  publisher: Publisher
+  placement: Placement
+  key: ApiKey
+}
+
+/** A click that waits for its impression. */
+export interface HeldClick {
+  readonly deadline: number
+  /** The click's record, header included. */
+  readonly record: Uint8Array
+}
+
+/** Impressions charged in a second that is not over. */
+export interface OpenBlock {
+  second: number
+  items: Uint8Array
+}
+
+export interface CalendarDay {
+  readonly day: string
+  readonly start: number
+  readonly end: number
+}
+
+/** The small state of a partition that is written whole with each batch. JSON. */
+export interface PartitionHead {
+  /** The partition's own time: append times made monotone. Drives deadlines only. */
+  time: number
+  /** When holds and deadlines were last gone through, by that time. */
+  sweptAt: number
+  chainSequence: number
+  /** Hash of the chain's last entry, hex. */
+  chainHash: string
+  transitionSequence: number
+  entitySequence: Partial<Record<EntityKind, number>>
+  treasuryEpoch: number
+  /** Next sequence by target, last applied by source. */
+  effectsOut: Record<string, number>
+  effectsIn: Record<string, number>
+  /** Impressions of the last half second: [boot, serial, received]. For `tooSoon`. */
+  recent: [number, number, number][]
+  /** Days by zone, made ahead, in order. */
+  calendars: Record<string, CalendarDay[]>
+}
+
+export function newHead(): PartitionHead {
+  return {
+    time: 0,
+    sweptAt: 0,
+    chainSequence: 0,
+    chainHash: '0'.repeat(64),
+    transitionSequence: 0,
+    entitySequence: {},
+    treasuryEpoch: 0,
+    effectsOut: {},
+    effectsIn: {},
+    recent: [],
+    calendars: {},
+  }
+}
+
+/**
+ * All that one partition knows. `decide` reads and changes it, and names in `Changes` what it changed; where the commit
+ * fails the whole state is dropped and read again from the store.
+ */
+export class Partition {
+  readonly entities: { [K in EntityTable]: Map<number, EntityTypes[K]> } = {
+    advertiser: new Map(),
+    campaign: new Map(),
+    publisher: new Map(),
+    placement: new Map(),
+    key: new Map(),
+  }
+  readonly budgets = new Map<number, CampaignBudget>()
+  readonly balances = new Map<number, Balance>()
+  /** Campaigns of an advertiser, and the campaign of an ad, by number. */
+  readonly campaignsOf = new Map<number, number[]>()
+  readonly campaignOfAd = new Map<number, number>()
+  readonly openBlocks = new Map<string, OpenBlock>()
+  /** In order of deadline, as they came in. */
+  readonly held = new Map<string, HeldClick>()
+  /** Claims of idempotency keys that this partition owns: the outcome, or null while the command is on its way. */
+  readonly claims = new Map<string, { bodyHash: string; outcome: { status: number; body: unknown } | null; waiting: string[] }>()
+  /** Campaigns with something reserved: their holds lapse with time. */
+  readonly reserving = new Set<number>()
+
+  constructor(
+    readonly number: number,
+    readonly head: PartitionHead,
+    readonly bits: Bits,
+    readonly holdMs: number,
+  ) {}
+
+  nextNumber(kind: EntityKind): number {
+    const next = (this.head.entitySequence[kind] ?? 0) + 1
+    this.head.entitySequence[kind] = next
+    return entityNumber(next, this.number)
+  }
+
+  /** Takes an entity in, as decided or as read from the store. */
+  put<K extends EntityTable>(kind: K, number: number, entity: EntityTypes[K]): void {
+    const known = this.entities[kind].has(number)
+    this.entities[kind].set(number, entity)
+    if (kind === 'campaign') this.indexCampaign(number, entity as Campaign, known)
+  }
+
+  advertiserOf(campaign: number): number {
+    const entity = this.entities.campaign.get(campaign)
+    return entity === undefined ? 0 : (parseId('advertiser', entity.advertiserId) ?? 0)
+  }
+
+  private indexCampaign(number: number, campaign: Campaign, known: boolean): void {
+    for (const ad of campaign.ads) {
+      const adNumber = parseId('ad', ad.id)
+      if (adNumber !== null) this.campaignOfAd.set(adNumber, number)
+    }
+    if (known) return
+    const advertiser = parseId('advertiser', campaign.advertiserId) ?? 0
+    const campaigns = this.campaignsOf.get(advertiser)
+    if (campaigns === undefined) this.campaignsOf.set(advertiser, [number])
+    else campaigns.push(number)
+  }
+}
+
+/** What a decision works on: the partition, the changes of the batch, and where and when the record stands. */
+export interface Turn {
+  readonly partition: Partition
+  readonly changes: Changes
+  /** The time that the edge gave the record. */
+  readonly receivedAt: number
+}

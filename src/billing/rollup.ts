@@ -1,0 +1,39 @@
+import { HOUR_MS, MINUTE_MS } from '../core/time.ts'
+import type { RollupRow } from './changes.ts'
+import type { Turn } from './partition.ts'
+
+/** A window is final an hour after its end. A minute less here: figures of the last minute are still on their way. */
+const OPEN_MS = HOUR_MS - MINUTE_MS
+
+/** The row that an event counts in: by its own time, or, where that window may be final already, by its arrival. */
+export function rollup(
+  turn: Turn,
+  of: { readonly ad: number; readonly campaign: number; readonly placement: number; readonly publisher: number; readonly country: number; readonly device: number },
+  eventTime: number,
+): RollupRow {
+  const { partition, changes } = turn
+  const now = partition.head.time
+  const late = eventTime + MINUTE_MS + OPEN_MS < now
+  const minute = Math.floor((late ? now : eventTime) / MINUTE_MS) * MINUTE_MS
+  const key = `${minute}|${of.ad}|${of.placement}|${of.country}|${of.device}`
+  let row = changes.rollups.get(key)
+  if (row === undefined) {
+    row = {
+      minute,
+      ad: of.ad,
+      placement: of.placement,
+      country: of.country,
+      device: of.device,
+      campaign: of.campaign,
+      advertiser: partition.advertiserOf(of.campaign),
+      publisher: of.publisher,
+      impressions: 0,
+      clicks: 0,
+      charges: 0,
+      spend: 0,
+      rejected: 0,
+    }
+    changes.rollups.set(key, row)
+  }
+  return row
+}

@@ -1,0 +1,47 @@
+import { assert } from '../core/assert.ts'
+import { type Micros, micros } from '../core/money.ts'
+
+/**
+ * Money between a parent and a child, as totals that only grow, each with one writer: `granted` is the parent's,
+ * the others the child's. Messages carry totals and merging takes the maximum, so that lost, repeated, late and
+ * reordered messages do no harm: stale totals only make a side poorer.
+ */
+export interface Link {
+  granted: Micros
+  returned: Micros
+  charged: Micros
+  refunded: Micros
+}
+
+export function newLink(): Link {
+  return { granted: micros(0), returned: micros(0), charged: micros(0), refunded: micros(0) }
+}
+
+/** What the child has of the parent's money, spent or not. The parent keeps the sum of these within its cap. */
+export function outWith(link: Link): Micros {
+  return micros(link.granted - link.returned)
+}
+
+/** Charges less refunds. */
+export function netCharged(link: Link): Micros {
+  return micros(link.charged - link.refunded)
+}
+
+/** What the child may still spend or keep reserved. */
+export function unspent(link: Link): Micros {
+  return micros(link.granted - link.returned - link.charged + link.refunded)
+}
+
+/** Takes another copy of the totals in. Never makes a total smaller. */
+export function mergeLink(into: Link, from: Link): void {
+  into.granted = micros(Math.max(into.granted, from.granted))
+  into.returned = micros(Math.max(into.returned, from.returned))
+  into.charged = micros(Math.max(into.charged, from.charged))
+  into.refunded = micros(Math.max(into.refunded, from.refunded))
+}
+
+export function assertLink(link: Link): void {
+  assert(link.granted >= link.returned, 'a link returned more than it was granted')
+  assert(link.charged >= link.refunded, 'a link refunded more than it charged')
+  assert(unspent(link) >= 0, 'a link charged more than it was granted')
+}

@@ -1,0 +1,98 @@
+import type { Ad, Creative, Targeting } from './campaign.ts'
+
+/**
+ * How targeting is compared. Texts become 53-bit hashes, which a double holds exactly: with 100,000 texts targeted and
+ * a million seen, the odds that any two of them meet are one in 100,000.
+ */
+const SEED_ONE = 0xdeadbeef
+const SEED_TWO = 0x41c6ce57
+
+/** cyrb53 over the UTF-16 units of `text` from `from` on. 0 is never the answer: it stands for "no value". */
+export function hash53(text: string, from = 0): number {
+  let one = SEED_ONE
+  let two = SEED_TWO
+  for (let i = from; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    one = Math.imul(one ^ unit, 0x9e3779b1)
+    two = Math.imul(two ^ unit, 0x5f356495)
+  }
+  one = Math.imul(one ^ (one >>> 16), 0x85ebca6b) ^ Math.imul(two ^ (two >>> 13), 0xc2b2ae35)
+  two = Math.imul(two ^ (two >>> 16), 0x85ebca6b) ^ Math.imul(one ^ (one >>> 13), 0xc2b2ae35)
+  return 4_294_967_296 * (two & 0x1fffff) + (one >>> 0) || 1
+}
+
+/** A banner size as one number. */
+export function sizeKey(w: number, h: number): number {
+  return ((w & 0xffff) << 16) | (h & 0xffff)
+}
+
+/** The domain and its parents: `a.b.com`, `b.com`, `com`. */
+export function domainSuffixes(domain: string): string[] {
+  const labels = domain.toLowerCase().split('.')
+  return labels.map((_, i) => labels.slice(i).join('.'))
+}
+
+/** A category and its parent: `IAB1-2` is in `IAB1` as well. */
+export function categoryAndParent(category: string): string[] {
+  const dash = category.indexOf('-')
+  return dash > 0 ? [category, category.slice(0, dash)] : [category]
+}
+
+/** Dimensions that key a list, narrowest first. A campaign is listed under the values of the first that it targets. */
+export const Dimension = {
+  placement: 1,
+  domain: 2,
+  segment: 3,
+  region: 4,
+  category: 5,
+  country: 6,
+  any: 7,
+} as const
+export type Dimension = (typeof Dimension)[keyof typeof Dimension]
+
+export function narrowestDimension(targeting: Targeting): Dimension {
+  if (targeting.placements.length > 0) return Dimension.placement
+  if (targeting.domains.length > 0) return Dimension.domain
+  if (targeting.segments.length > 0) return Dimension.segment
+  if (targeting.regions.length > 0) return Dimension.region
+  if (targeting.categories.length > 0) return Dimension.category
+  if (targeting.countries.length > 0) return Dimension.country
+  return Dimension.any
+}
+
+/** Key of a list. Two lists that meet in a key become one: a candidate is checked in full whatever list it is in. */
+export function listKey(size: number, dimension: Dimension, value: number): number {
+  let hash = Math.imul(size ^ 0x9e3779b9, 0x85ebca6b) ^ dimension
+  hash = Math.imul(hash ^ (hash >>> 15) ^ (value >>> 0), 0xc2b2ae35)
+  hash = Math.imul(hash ^ (hash >>> 13) ^ Math.floor(value / 4_294_967_296), 0x27d4eb2f)
+  return hash ^ (hash >>> 16)
+}
+
+/** Creative attributes as bits. The standard's are 1 to 17; what lies above 31 shares bit 0, so one blocks all. */
+export function attributeMask(attributes: readonly number[]): number {
+  let mask = 0
+  for (const attribute of attributes) mask |= attribute >= 1 && attribute <= 31 ? 1 << attribute : 1
+  return mask
+}
+
+const INSECURE_ASSET =
+  /\b(?:src|srcset|poster|background|data)\s*=\s*["']?\s*http:\/\/|url\(\s*["']?\s*http:\/\/|<link\b[^>]*\bhref\s*=\s*["']?\s*http:\/\//i
+
+/** Whether the creative loads nothing over plain HTTP. Links may lead anywhere. */
+export function loadsSecurely(creative: Creative): boolean {
+  switch (creative.kind) {
+    case 'image':
+      return creative.imageUrl.toLowerCase().startsWith('https://')
+    case 'html':
+      return !INSECURE_ASSET.test(creative.html)
+  }
+}
+
+/** Values that a blocked domain may name to block the ad: its advertiser's domains and their parents. */
+export function advertiserDomains(ad: Ad): string[] {
+  return [...new Set(ad.adomain.flatMap(domainSuffixes))]
+}
+
+export function adCategories(ad: Ad): string[] {
+  return [...new Set(ad.cat.flatMap(categoryAndParent))]
+}
