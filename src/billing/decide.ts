@@ -20,12 +20,14 @@ import { decideCommand, type FindCharge, judgeCampaign, problem } from './decide
 import { decideImpression, impressionText, TOO_SOON_MS } from './decide-impression.ts'
 import { decideIngested } from './decide-ingested.ts'
 import { decideChosen, decideEpochOpened, decideLeaseTaken, sweepReserves } from './decide-lease.ts'
-import type { Partition, Turn } from './partition.ts'
+import type { Claim, Partition, Turn } from './partition.ts'
 import type { Changes } from './changes.ts'
 
 /** Reads committed state for a decision. It is the same whenever it is read within the batch. */
 export interface Lookups {
   readonly findCharge: FindCharge
+  /** An idempotency key's claim, as far as committed. */
+  readonly findClaim: (name: string) => { bodyHash: string; outcome: CommandOutcome | null } | null
   /** Whether an ingested id was seen, on this partition; takes it in where it was not. */
   readonly claimIngested: (partition: number, event: IngestedEvent) => 'new' | 'repeat' | 'conflict'
 }
@@ -209,7 +211,7 @@ function applyEffect(turn: Turn, record: EffectRecord, lookups: Lookups): void {
       return
     }
     case 'commandOutcome':
-      settleClaim(turn, effect.key, effect.outcome as CommandOutcome)
+      settleClaim(turn, effect.key, effect.outcome as CommandOutcome, lookups)
       return
     case 'ingested':
       decideIngested({ ...turn, receivedAt: effect.receivedAt }, effect.event)
@@ -226,7 +228,7 @@ function decideCommandRecord(turn: Turn, command: Command, lookups: Lookups): vo
     changes.outcomes.push({ requestId: command.requestId, outcome: decideCommand(turn, command, lookups.findCharge) })
     return
   }
-  const known = partition.claims.get(claim.key)
+  const known = claimNamed(partition, claim.key, lookups)
   if (known === undefined) {
     partition.claims.set(claim.key, { bodyHash: claim.bodyHash, outcome: null, waiting: [command.requestId] })
     changes.claims.push({ name: claim.key, bodyHash: claim.bodyHash, outcome: null })
@@ -238,8 +240,19 @@ function decideCommandRecord(turn: Turn, command: Command, lookups: Lookups): vo
   else changes.outcomes.push({ requestId: command.requestId, outcome: replayed(known.outcome) })
 }
 
-function settleClaim(turn: Turn, key: string, outcome: CommandOutcome): void {
-  const claim = turn.partition.claims.get(key)
+/** Claims in memory are those of this process; older ones are in the store. */
+function claimNamed(partition: Partition, name: string, lookups: Lookups): Claim | undefined {
+  const known = partition.claims.get(name)
+  if (known !== undefined) return known
+  const stored = lookups.findClaim(name)
+  if (stored === null) return undefined
+  const claim = { ...stored, waiting: [] }
+  partition.claims.set(name, claim)
+  return claim
+}
+
+function settleClaim(turn: Turn, key: string, outcome: CommandOutcome, lookups: Lookups): void {
+  const claim = claimNamed(turn.partition, key, lookups)
   if (claim === undefined) return
   claim.outcome = outcome
   turn.changes.claims.push({ name: key, bodyHash: claim.bodyHash, outcome })

@@ -2,7 +2,7 @@ import type { Balance } from '../budgets/balance.ts'
 import type { CampaignBudget } from '../budgets/budget.ts'
 import type { Advertiser, ApiKey, Campaign, Placement, Publisher } from '../campaigns/campaign.ts'
 import { type EntityKind, entityNumber, parseId } from '../core/ids.ts'
-import type { EntityTable } from '../ports/control.ts'
+import type { CommandOutcome, EntityTable } from '../ports/control.ts'
 import type { Bits } from './bits.ts'
 import type { Changes } from './changes.ts'
 
@@ -25,6 +25,13 @@ export interface HeldClick {
 export interface OpenBlock {
   second: number
   items: Uint8Array
+}
+
+/** Who used an idempotency key first, and who waits for its answer. */
+export interface Claim {
+  readonly bodyHash: string
+  outcome: CommandOutcome | null
+  waiting: string[]
 }
 
 export interface CalendarDay {
@@ -91,7 +98,7 @@ export class Partition {
   /** In order of deadline, as they came in. */
   readonly held = new Map<string, HeldClick>()
   /** Claims of idempotency keys that this partition owns: the outcome, or null while the command is on its way. */
-  readonly claims = new Map<string, { bodyHash: string; outcome: { status: number; body: unknown } | null; waiting: string[] }>()
+  readonly claims = new Map<string, Claim>()
   /** Campaigns with something reserved: their holds lapse with time. */
   readonly reserving = new Set<number>()
 

@@ -58,6 +58,8 @@ export interface ShardView {
 export class Treasury {
   private readonly shards = new Map<number, ShardAccount>()
   private lastRateAt = 0
+  /** Campaigns whose nodes have less than they should: looked at again when money may have come free. */
+  readonly hungry = new Set<number>()
 
   constructor(
     readonly partition: number,
@@ -133,7 +135,10 @@ export class Treasury {
     const grants = new Map<number, LeaseGrant['shards'][number][]>()
     for (const campaign of campaigns) {
       const view = this.view(campaign)
-      if (view === null) continue
+      if (view === null) {
+        this.hungry.delete(campaign)
+        continue
+      }
       const shard = this.shardOf(campaign)
       this.forgetGone(shard, now)
       const wantedMore = this.share(shard, view, nodes, grants)
@@ -168,6 +173,7 @@ export class Treasury {
     let atHand = shard.leased - handedOut
     let missing = 0
     let inHandMost = 0
+    let hungry = false
     const wanted = leaseSize(shard, view, atHand, nodes.length)
     for (const number of nodes) {
       const node = nodeOf(shard, number)
@@ -179,6 +185,7 @@ export class Treasury {
           atHand -= more
         }
         missing += Math.max(0, wanted - (node.granted - node.chosen))
+        if (node.granted - node.chosen < view.price) hungry = true
         inHandMost = Math.max(inHandMost, node.granted - node.chosen)
       }
       const shards = grants.get(number) ?? []
@@ -191,6 +198,8 @@ export class Treasury {
         stopped: view.stopped,
       })
     }
+    if (hungry) this.hungry.add(shard.campaign)
+    else this.hungry.delete(shard.campaign)
     const grantable = Math.max(0, view.grantableMicros) * 1000
     // Too little for one more choice is not worth a lease.
     if (missing <= 0 || grantable + Math.max(0, atHand) + inHandMost < view.price) return 0

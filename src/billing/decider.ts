@@ -1,0 +1,296 @@
+import type { CatalogChange } from '../campaigns/campaign.ts'
+import { pacedGrantable } from '../budgets/pacing.ts'
+import { type ShardView, Treasury } from '../budgets/treasury.ts'
+import { AssertionError } from '../core/assert.ts'
+import type { Clock } from '../core/time.ts'
+import type { CommandOutcome } from '../ports/control.ts'
+import type { EventLog, LogRecord } from '../ports/event-log.ts'
+import type { Position } from '../ports/store.ts'
+import type { LeaseAsk, LeaseGrant } from '../ports/treasury-link.ts'
+import { RecordBuffer } from '../records/record-buffer.ts'
+import { BrokenRecord, RecordKind } from '../records/record.ts'
+import { calendarsMissing } from './calendars.ts'
+import { Changes } from './changes.ts'
+import { decide, type Lookups } from './decide.ts'
+import { budgetOf, dayFor } from './money-of.ts'
+import type { Partition } from './partition.ts'
+
+/** Where decisions are kept. One transaction: begin, then decide, then commit. */
+export interface DecisionStore {
+  takeOver(): Position[]
+  load(partition: number, holdMs: number): Partition
+  begin(): void
+  rollback(): void
+  commit(batch: {
+    readonly changes: Changes
+    readonly moves: readonly { readonly from: Position; readonly next: number; readonly lastHash: string; readonly partition: Partition }[]
+  }): void
+  unsent(): { source: number; target: number; sequence: number; effect: string }[]
+  lookups(partitions: readonly Partition[], changes: () => Changes): Lookups
+}
+
+/** What the rest of the program hears after a commit. */
+export interface Decided {
+  readonly outcomes: readonly { requestId: string; outcome: CommandOutcome }[]
+  readonly catalog: readonly CatalogChange[]
+  /** ad, placement, impressions, clicks, one after the other. */
+  readonly observed: readonly number[]
+  readonly grants: readonly LeaseGrant[]
+  readonly decided: number
+  readonly charged: number
+  readonly lagMs: number
+}
+
+export interface DeciderOptions {
+  readonly log: EventLog
+  readonly store: DecisionStore
+  readonly clock: Clock
+  readonly holdMs: number
+  readonly hashOf: (bytes: Uint8Array) => string
+  readonly tell: (decided: Decided) => void
+  readonly warn: (message: string, cause: unknown) => void
+}
+
+/** Bounds a transaction, and with it the memory and the time that a batch takes. */
+const BATCH_BYTES_MAX = 2 << 20
+/** Leases of one record: it stays well below the limit of a record. */
+const LEASES_PER_RECORD = 5000
+const CALENDAR_CHECK_MS = 30_000
+
+/**
+ * The worker's shell: reads a batch of all its partitions, decides it, writes it in one transaction with the offsets,
+ * and tells the others after the commit. A crash before the commit repeats the batch; after it, the offsets skip it.
+ */
+export class Decider {
+  private readonly partitions: Partition[]
+  private positions: Position[]
+  private treasuries: (Treasury | null)[]
+  private readonly nodes = new Set<number>()
+  private readonly awake = new Set<number>()
+  private readonly buffer = new RecordBuffer()
+  private secondAt = 0
+  private calendarsAt = 0
+  private effectsSentTo = new Map<string, number>()
+
+  constructor(private readonly options: DeciderOptions) {
+    this.positions = options.store.takeOver()
+    this.partitions = this.positions.map(({ partition }) => options.store.load(partition, options.holdMs))
+    this.treasuries = this.partitions.map(() => null)
+  }
+
+  /** All that serving has to know, for a start. */
+  *catalog(): Generator<CatalogChange> {
+    for (const { entities, budgets } of this.partitions) {
+      for (const advertiser of entities.advertiser.values()) yield { kind: 'advertiser', advertiser }
+      for (const publisher of entities.publisher.values()) yield { kind: 'publisher', publisher }
+      for (const placement of entities.placement.values()) yield { kind: 'placement', placement }
+      for (const key of entities.key.values()) yield { kind: 'key', key }
+      for (const [number, campaign] of entities.campaign) {
+        yield { kind: 'campaign', campaign, money: { stopped: budgets.get(number)?.stopped ?? null } }
+      }
+    }
+  }
+
+  /** Takes what an earlier process left in the log, then opens an epoch of the treasury for this one. */
+  async start(): Promise<void> {
+    while (this.batch() > 0) await Promise.resolve()
+    const now = this.options.clock.now()
+    for (const partition of this.partitions) {
+      const epoch = partition.head.treasuryEpoch + 1
+      this.buffer.json(RecordKind.epochOpened, partition.number, now, { epoch })
+      this.treasuries[partition.number] = new Treasury(partition.number, epoch, campaign => this.shardView(partition, campaign))
+      for (const campaign of partition.budgets.keys()) this.awake.add(campaign)
+    }
+    this.sendEffects(this.options.store.unsent())
+    this.checkCalendars(now)
+    await this.flush()
+    while (this.batch() > 0) await Promise.resolve()
+  }
+
+  onAsk(ask: LeaseAsk): void {
+    this.nodes.add(ask.node)
+    this.treasuries[ask.partition]?.onAsk(ask, this.options.clock.now())
+    for (const { campaign } of ask.shards) this.awake.add(campaign)
+  }
+
+  /** Decides what there is to read; returns how many records it took. Throws for a bug of ours: the thread stops. */
+  batch(): number {
+    const { log, store } = this.options
+    const records = log.read(
+      this.positions.map(position => position.next),
+      BATCH_BYTES_MAX,
+    )
+    if (records.length === 0) return 0
+    const changes = new Changes()
+    const lookups = store.lookups(this.partitions, () => changes)
+    store.begin()
+    try {
+      const last = this.decideAll(records, changes, lookups)
+      const moves = [...last.values()].map(record => ({
+        from: this.positions[record.partition]!,
+        next: record.offset + 1,
+        lastHash: this.options.hashOf(record.bytes),
+        partition: this.partitions[record.partition]!,
+      }))
+      store.commit({ changes, moves })
+      for (const { from, next, lastHash } of moves) {
+        this.positions[from.partition] = { ...from, next, lastHash }
+      }
+    } catch (error) {
+      store.rollback()
+      throw error
+    }
+    this.afterCommit(changes, records)
+    return records.length
+  }
+
+  /** Time's work: ticks of idle partitions, leases, calendars. Call it often; it does what is due. */
+  async turn(): Promise<void> {
+    const now = this.options.clock.now()
+    if (now - this.secondAt >= 1000 || now < this.secondAt) {
+      this.secondAt = now
+      this.tick(now)
+      for (const treasury of this.treasuries) {
+        if (treasury === null) continue
+        const chosen = treasury.chosenSince(now)
+        if (chosen !== null) this.buffer.json(RecordKind.chosen, treasury.partition, now, chosen)
+        for (const campaign of treasury.hungry) this.awake.add(campaign)
+      }
+    }
+    if (now - this.calendarsAt >= CALENDAR_CHECK_MS || now < this.calendarsAt) this.checkCalendars(now)
+    this.grantRound(now)
+    await this.flush()
+  }
+
+  private decideAll(records: readonly LogRecord[], changes: Changes, lookups: Lookups): Map<number, LogRecord> {
+    const last = new Map<number, LogRecord>()
+    for (const record of records) {
+      try {
+        decide(this.partitions[record.partition]!, changes, record, lookups)
+      } catch (error) {
+        if (!(error instanceof BrokenRecord)) throw error
+        const { partition, offset, bytes } = record
+        changes.deadLetters.push({ partition, offset, reason: error.message, bytes })
+        this.options.warn('a record was put aside', error)
+      }
+      last.set(record.partition, record)
+    }
+    return last
+  }
+
+  private afterCommit(changes: Changes, records: readonly LogRecord[]): void {
+    for (const { partition, campaign, grantedMicros } of changes.leased) {
+      this.treasuries[partition]?.onLeased(campaign, grantedMicros)
+      if (grantedMicros > 0) this.awake.add(campaign)
+    }
+    for (const { partition, campaign } of changes.released) this.treasuries[partition]?.onReleased(campaign)
+    for (const change of changes.catalog) {
+      if (change.kind === 'campaign' || change.kind === 'money') this.awake.add(campaignNumber(change))
+    }
+    if (changes.outbox.length > 0) {
+      this.sendEffects(changes.outbox.map(row => ({ ...row, effect: JSON.stringify(row.effect) })))
+    }
+    const now = this.options.clock.now()
+    let charged = 0
+    for (const row of changes.rollups.values()) charged += row.charges
+    this.options.tell({
+      outcomes: changes.outcomes,
+      catalog: changes.catalog,
+      observed: changes.observed,
+      grants: [],
+      decided: records.length,
+      charged,
+      lagMs: Math.max(0, now - records.at(-1)!.appendedAt),
+    })
+    if (changes.catalog.some(change => change.kind === 'campaign')) this.checkCalendars(now)
+  }
+
+  private grantRound(now: number): void {
+    if (this.awake.size === 0 || this.nodes.size === 0) return
+    const nodes = [...this.nodes]
+    const byPartition = new Map<number, number[]>()
+    for (const campaign of this.awake) {
+      const list = byPartition.get(campaign % 256)
+      if (list === undefined) byPartition.set(campaign % 256, [campaign])
+      else list.push(campaign)
+    }
+    this.awake.clear()
+    const grants: LeaseGrant[] = []
+    for (const [partition, campaigns] of byPartition) {
+      const treasury = this.treasuries[partition]
+      if (treasury === null || treasury === undefined) continue
+      const round = treasury.round(campaigns, nodes, now)
+      grants.push(...round.grants)
+      const leases = round.leases?.leases ?? []
+      for (let i = 0; i < leases.length; i += LEASES_PER_RECORD) {
+        this.buffer.json(RecordKind.leaseTaken, partition, now, {
+          epoch: treasury.epoch,
+          leases: leases.slice(i, i + LEASES_PER_RECORD),
+        })
+      }
+    }
+    if (grants.length === 0) return
+    this.options.tell({ outcomes: [], catalog: [], observed: [], grants, decided: 0, charged: 0, lagMs: 0 })
+  }
+
+  private shardView(partition: Partition, number: number): ShardView | null {
+    const campaign = partition.entities.campaign.get(number)
+    const money = budgetOf(partition, number)
+    if (campaign === undefined || money === null) return null
+    const now = this.options.clock.now()
+    const { budget, balance } = money
+    const stopped = campaign.paused || campaign.archived || budget.stopped !== null
+    const price = budget.model === 'cpc' ? budget.amount * 1000 : budget.amount
+    const day = dayFor(partition, money, now)
+    if (day === null || now >= day.end) return { price, grantableMicros: 0, stopped }
+    return { price, grantableMicros: pacedGrantable(campaign, budget, day, balance, now), stopped }
+  }
+
+  /** Partitions where nothing happens must see time pass, too: blocks close, deadlines come, holds lapse. */
+  private tick(now: number): void {
+    for (const { number, head, openBlocks, held, reserving } of this.partitions) {
+      if (now - head.time < 1000) continue
+      if (openBlocks.size > 0 || held.size > 0 || reserving.size > 0 || now - head.time > 30_000) {
+        this.buffer.json(RecordKind.tick, number, now, {})
+      }
+    }
+  }
+
+  private checkCalendars(now: number): void {
+    this.calendarsAt = now
+    for (const partition of this.partitions) {
+      const zones = calendarsMissing(partition, now)
+      if (zones.length > 0) this.buffer.json(RecordKind.days, partition.number, now, { zones })
+    }
+  }
+
+  private sendEffects(rows: readonly { source: number; target: number; sequence: number; effect: string }[]): void {
+    const now = this.options.clock.now()
+    for (const { source, target, sequence, effect } of rows) {
+      const key = `${source}>${target}`
+      if ((this.effectsSentTo.get(key) ?? 0) >= sequence) continue
+      this.effectsSentTo.set(key, sequence)
+      this.buffer.json(RecordKind.effect, target, now, { source, sequence, effect: JSON.parse(effect) })
+    }
+  }
+
+  private async flush(): Promise<void> {
+    if (this.buffer.count === 0) return
+    const records = this.buffer.take()
+    for (;;) {
+      try {
+        await this.options.log.append(records)
+        return
+      } catch (error) {
+        if (error instanceof AssertionError) throw error
+        this.options.warn('the log does not take records', error)
+        await new Promise(resolve => setTimeout(resolve, 500))
+      }
+    }
+  }
+}
+
+function campaignNumber(change: Extract<CatalogChange, { kind: 'campaign' | 'money' }>): number {
+  const id = change.kind === 'campaign' ? change.campaign.id : change.campaignId
+  return Number.parseInt(id.slice(id.indexOf('_') + 1), 36)
+}
