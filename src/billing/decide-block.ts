@@ -20,7 +20,7 @@ export function closeBlocksBefore(turn: Turn): void {
 }
 
 function closeBlock(turn: Turn, currency: string, block: OpenBlock): void {
-  const items = readItems(block.items)
+  const items = readItems(block.items.view())
   let amount = 0
   let publisherAmount = 0
   for (const item of items) {
@@ -48,6 +48,6 @@ function closeBlock(turn: Turn, currency: string, block: OpenBlock): void {
     chargesRoot: merkleRoot(items.map(itemJcs)),
     postings,
   })
-  turn.changes.blocks.push({ number: row.number, items: block.items, postings: JSON.stringify(postings) })
+  turn.changes.blocks.push({ number: row.number, items: block.items.view().slice(), postings: JSON.stringify(postings) })
 }
 

@@ -4,7 +4,7 @@ import { type CpmMicros, cpmMicros, micros, shareOf } from '../core/money.ts'
 import { RENDER_LIFE_MS } from '../budgets/liability.ts'
 import { Reason } from '../records/reasons.ts'
 import type { TokenBody } from '../records/token-body.ts'
-import { appendItem } from './block.ts'
+import { BlockItems } from './block.ts'
 import { BitKind } from './bits.ts'
 import { type BudgetOf, budgetOf, dayFor } from './money-of.ts'
 import { closeBlocksBefore } from './decide-block.ts'
@@ -78,10 +78,10 @@ function chargeCpm(turn: Turn, token: TokenBody, payload: DataView, at: number, 
   const second = Math.floor(partition.head.time / 1000)
   let block = partition.openBlocks.get(money.currency)
   if (block === undefined) {
-    block = { second, items: new Uint8Array(0) }
+    block = { second, items: new BlockItems() }
     partition.openBlocks.set(money.currency, block)
   }
-  block.items = appendItem(block.items, {
+  block.items.add({
     impressionId: new Uint8Array(payload.buffer, payload.byteOffset + at + 2, 16),
     at: partition.head.time,
     campaign: token.campaign,

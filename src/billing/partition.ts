@@ -3,6 +3,7 @@ import type { CampaignBudget } from '../budgets/budget.ts'
 import type { Advertiser, ApiKey, Campaign, Placement, Publisher } from '../campaigns/campaign.ts'
 import { type EntityKind, entityNumber, parseId } from '../core/ids.ts'
 import type { CommandOutcome, EntityTable } from '../ports/control.ts'
+import type { BlockItems } from './block.ts'
 import type { Bits } from './bits.ts'
 import type { Changes } from './changes.ts'
 
@@ -24,7 +25,7 @@ export interface HeldClick {
 /** Impressions charged in a second that is not over. */
 export interface OpenBlock {
   second: number
-  items: Uint8Array
+  items: BlockItems
 }
 
 /** Who used an idempotency key first, and who waits for its answer. */

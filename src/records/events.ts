@@ -64,13 +64,11 @@ export interface Command {
   readonly claim?: { readonly partition: number; readonly key: string; readonly bodyHash: string }
 }
 
-/** Days of campaigns, made ahead of them: `[start, end)` in ms, with the name of the day in the campaign's zone. */
+/** Days of a zone, made ahead of them: `[start, end)` in ms, with the name of the day there. Days abut. */
 export interface DaysRecord {
-  readonly days: readonly {
-    readonly campaign: number
-    readonly day: string
-    readonly start: number
-    readonly end: number
+  readonly zones: readonly {
+    readonly timeZone: string
+    readonly days: readonly { readonly day: string; readonly start: number; readonly end: number }[]
   }[]
 }
 

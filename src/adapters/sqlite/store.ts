@@ -1,6 +1,7 @@
 import { Database, type Statement } from 'bun:sqlite'
 import type { Changes } from '../../billing/changes.ts'
 import { Bits } from '../../billing/bits.ts'
+import { BlockItems } from '../../billing/block.ts'
 import { newHead, Partition, type PartitionHead } from '../../billing/partition.ts'
 import type { Balance } from '../../budgets/balance.ts'
 import { type CampaignBudget, reservedTotal } from '../../budgets/budget.ts'
@@ -109,7 +110,7 @@ export class SqliteStore {
       'SELECT currency, second, items FROM open_block WHERE partition = ?',
       [number],
     )) {
-      partition.openBlocks.set(block.currency, { second: block.second, items: block.items })
+      partition.openBlocks.set(block.currency, { second: block.second, items: new BlockItems(block.items) })
     }
     return partition
   }
@@ -186,7 +187,7 @@ export class SqliteStore {
         this.run(
           `INSERT INTO open_block (partition, currency, second, items) VALUES (?, ?, ?, ?)
            ON CONFLICT (partition, currency) DO UPDATE SET second = excluded.second, items = excluded.items`,
-          [partition.number, currency, block.second, block.items],
+          [partition.number, currency, block.second, block.items.view()],
         )
       }
     }
