@@ -26,7 +26,7 @@ export interface DecisionStore {
     readonly moves: readonly { readonly from: Position; readonly next: number; readonly lastHash: string; readonly partition: Partition }[]
   }): void
   unsent(): { source: number; target: number; sequence: number; effect: string }[]
-  lookups(partitions: readonly Partition[], changes: () => Changes): Lookups
+  lookups(partitions: readonly Partition[], changes: Changes): Lookups
 }
 
 /** What the rest of the program hears after a commit. */
@@ -122,7 +122,7 @@ export class Decider {
     )
     if (records.length === 0) return 0
     const changes = new Changes()
-    const lookups = store.lookups(this.partitions, () => changes)
+    const lookups = store.lookups(this.partitions, changes)
     store.begin()
     try {
       const last = this.decideAll(records, changes, lookups)

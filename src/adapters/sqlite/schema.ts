@@ -130,7 +130,8 @@ CREATE TABLE IF NOT EXISTS dead_letter (
 
 -- Runs of ingested ids (tracking/ingested-ids.ts).
 CREATE TABLE IF NOT EXISTS ingested_run (
-  partition INTEGER NOT NULL, run INTEGER NOT NULL, meta TEXT NOT NULL, PRIMARY KEY (partition, run)
+  partition INTEGER NOT NULL, run INTEGER NOT NULL, meta TEXT NOT NULL,
+  filter BLOB NOT NULL, first_keys BLOB NOT NULL, PRIMARY KEY (partition, run)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ingested_chunk (
   partition INTEGER NOT NULL, run INTEGER NOT NULL, chunk INTEGER NOT NULL, bytes BLOB NOT NULL,

@@ -8,6 +8,11 @@ import { type CampaignBudget, reservedTotal } from '../../budgets/budget.ts'
 import { advertiserMoneyView, campaignMoneyView } from '../../billing/money-view.ts'
 import type { EntityTable } from '../../ports/control.ts'
 import { type Batch, Fenced, type Position } from '../../ports/store.ts'
+import type { Lookups } from '../../billing/decide.ts'
+import { IngestedIds } from '../../tracking/ingested-ids.ts'
+import { fillIngestedRow, ROW_WORDS } from '../../tracking/ingested-row.ts'
+import { findCharge } from './find-charge.ts'
+import { SqliteRunStorage } from './run-storage.ts'
 import { SCHEMA, SCHEMA_VERSION } from './schema.ts'
 
 /** Pages of 4 KiB that the page cache may hold: enough for the hot right edges of all trees. */
@@ -19,6 +24,8 @@ const CACHE_KIB = 256 * 1024
  */
 export class SqliteStore {
   readonly db: Database
+  private readonly row = new Uint32Array(ROW_WORDS)
+  private readonly ingested = new Map<number, IngestedIds>()
   private readonly statements = new Map<string, Statement>()
 
   constructor(path: string, readonly partitions: number) {
@@ -72,6 +79,7 @@ export class SqliteStore {
   }
 
   rollback(): void {
+    this.ingested.clear()
     if (this.db.inTransaction) this.db.run('ROLLBACK')
   }
 
@@ -86,6 +94,7 @@ export class SqliteStore {
       this.writeState(partition, batch.changes)
     }
     this.writeRows(batch.changes)
+    for (const ids of this.ingested.values()) ids.save()
     this.db.run('COMMIT')
     for (const { partition } of batch.moves) partition.bits.written()
   }
@@ -120,6 +129,37 @@ export class SqliteStore {
     const [row] = this.all<{ body_hash: string; outcome: string | null }>('SELECT body_hash, outcome FROM claim WHERE name = ?', [name])
     if (row === undefined) return null
     return { bodyHash: row.body_hash, outcome: row.outcome === null ? null : JSON.parse(row.outcome) }
+  }
+
+  /** What decisions read of committed state, and of the batch under way. */
+  lookups(partitions: readonly Partition[], changes: Changes): Lookups {
+    return {
+      findCharge: eventId => findCharge(this, partitions, changes, eventId),
+      findClaim: name => this.claim(name),
+      claimIngested: (partition, event) => {
+        const ids = this.ingestedIds(partition)
+        const { eventId, contentHash } = event
+        fillIngestedRow(this.row, {
+          eventId: `${event.type}:${eventId}`,
+          contentHash,
+          receivedSecond: Math.floor(event.timestamp / 1000),
+        })
+        const { row } = this
+        const seen = ids.lookup(row)
+        if (seen === 'absent') ids.add(row)
+        return seen === 'absent' ? 'new' : seen
+      },
+    }
+  }
+
+  /** Opened when a partition first sees an ingested event; dropped with a failed batch. */
+  private ingestedIds(partition: number): IngestedIds {
+    let ids = this.ingested.get(partition)
+    if (ids === undefined) {
+      ids = new IngestedIds(new SqliteRunStorage(this.db, partition))
+      this.ingested.set(partition, ids)
+    }
+    return ids
   }
 
   unsent(): { source: number; target: number; sequence: number; effect: string }[] {

@@ -1,0 +1,97 @@
+import { findItem } from '../../billing/block.ts'
+import type { Changes } from '../../billing/changes.ts'
+import type { ChargeFacts } from '../../billing/decide-command.ts'
+import { CHAIN_STRIDE, EntryKind, type EntryRow } from '../../billing/entry.ts'
+import type { Partition } from '../../billing/partition.ts'
+import { hash32 } from '../../core/bytes.ts'
+import { parseUuid, readImpressionKey } from '../../core/ids.ts'
+import type { SqliteStore } from './store.ts'
+
+/** An impression is charged within ten minutes of its choice; the log may be behind by a few. */
+const RENDERED_WITHIN_MS = 15 * 60_000
+
+interface StoredEntry {
+  kind: number
+  amount: number
+  publisher_amount: number
+  campaign: number
+  ad: number
+  publisher: number
+  placement: number
+  country: number
+  device: number
+}
+
+/** The charge of an event and what was refunded of it, the decisions of the batch under way included. */
+export function findCharge(
+  store: SqliteStore,
+  partitions: readonly Partition[],
+  changes: Changes,
+  eventId: string,
+): ChargeFacts | null {
+  const uuid = parseUuid(eventId)
+  const key = uuid === null ? null : readImpressionKey(new DataView(uuid.buffer), 0)
+  const eventSecond = key === null ? hash32(eventId) : Math.floor(key.chosenAt / 1000)
+  const chosenAt = key?.chosenAt ?? 0
+  const stored = store
+    .all<StoredEntry>(
+      `SELECT kind, amount, publisher_amount, campaign, ad, publisher, placement, country, device
+       FROM entry WHERE event_second = ? AND event = ?`,
+      [eventSecond, eventId],
+    )
+    .concat(changes.entries.filter(row => row.event === eventId).map(asStored))
+  let charge = stored.find(row => row.kind === EntryKind.charge) ?? null
+  if (charge === null && key !== null) {
+    charge = chargedImpression(store, partitions[key.partition], changes, uuid!, chosenAt)
+  }
+  if (charge === null) return null
+  const refunds = stored.filter(row => row.kind === EntryKind.refund)
+  return {
+    eventId,
+    eventSecond,
+    amountMicros: charge.amount,
+    publisherMicros: charge.publisher_amount,
+    refundedMicros: refunds.reduce((sum, row) => sum + row.amount, 0),
+    refundedPublisherMicros: refunds.reduce((sum, row) => sum + row.publisher_amount, 0),
+    chosenAt,
+    campaign: charge.campaign,
+    ad: charge.ad,
+    publisher: charge.publisher,
+    placement: charge.placement,
+    country: charge.country,
+    device: charge.device,
+  }
+}
+
+function chargedImpression(
+  store: SqliteStore,
+  partition: Partition | undefined,
+  changes: Changes,
+  impressionId: Uint8Array,
+  chosenAt: number,
+): StoredEntry | null {
+  if (partition === undefined) return null
+  const blocks = [...partition.openBlocks.values()].map(block => block.items.view())
+  for (const block of changes.blocks) blocks.push(block.items)
+  const rows = store.all<{ items: Uint8Array }>(
+    `SELECT block.items FROM entry JOIN block ON block.number = entry.number
+     WHERE entry.number BETWEEN ? AND ? AND entry.kind = ? AND entry.at BETWEEN ? AND ?`,
+    [
+      partition.number * CHAIN_STRIDE,
+      (partition.number + 1) * CHAIN_STRIDE - 1,
+      EntryKind.impressions,
+      chosenAt,
+      chosenAt + RENDERED_WITHIN_MS,
+    ],
+  )
+  for (const row of rows) blocks.push(row.items)
+  for (const items of blocks) {
+    const item = findItem(items, impressionId)
+    if (item !== null) return { ...item, kind: EntryKind.charge, publisher_amount: item.publisherAmount }
+  }
+  return null
+}
+
+function asStored(row: EntryRow): StoredEntry {
+  return { ...row, publisher_amount: row.publisherAmount }
+}

@@ -1,0 +1,27 @@
+import type { CatalogChange } from '../campaigns/campaign.ts'
+import type { Decided } from '../billing/decider.ts'
+import type { LeaseAsk } from '../ports/treasury-link.ts'
+
+export type ToDecider =
+  | {
+      readonly kind: 'open'
+      readonly storePath: string
+      readonly logPath: string
+      readonly partitions: number
+      readonly holdMs: number
+      readonly clockOffsetMs: number
+      readonly log: MessagePort
+      /** The builder of the catalog hears of entities without passing the thread that serves. */
+      readonly builder: MessagePort
+    }
+  | { readonly kind: 'ask'; readonly asks: readonly LeaseAsk[] }
+  | { readonly kind: 'close' }
+
+export type FromDecider =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'decided'; readonly decided: Decided }
+  | { readonly kind: 'warning'; readonly message: string; readonly cause: string }
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'closed' }
+
+export type ToBuilder = { readonly kind: 'changes'; readonly changes: readonly CatalogChange[] }
