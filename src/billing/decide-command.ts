@@ -2,7 +2,7 @@ import { newBalance } from '../budgets/balance.ts'
 import { newBudget, rebalance, refund, releaseLeases, stopReason } from '../budgets/budget.ts'
 import type { Advertiser, Campaign } from '../campaigns/campaign.ts'
 import { advertiserBody, campaignBody, plainBody } from '../campaigns/bodies.ts'
-import { decideEdit } from '../campaigns/edit.ts'
+import { decideEdit, type Entity } from '../campaigns/edit.ts'
 import { formatId } from '../core/ids.ts'
 import { micros } from '../core/money.ts'
 import { accepted, type FieldError, type Outcome, refused } from '../core/outcome.ts'
@@ -54,22 +54,20 @@ function decideEntityEdit(turn: Turn, command: Command): Outcome<CommandOutcome>
     { now: command.at, nextNumber: kind => partition.nextNumber(kind) },
   )
   if (!edit.ok) return edit
-  const { kind, number, owner, entity, action, patch, status } = edit.value
-  partition.put(kind, number, entity as never)
-  changes.entities.push({ kind, number, owner, doc: entity })
-  changes.history.push({
-    kind,
-    number,
-    version: 'version' in entity ? entity.version : 1,
-    at: command.at,
-    actor: command.actor.keyId,
-    action,
-    patch,
-  })
+  const { kind, number, owner, entity, action, patch, status, version } = edit.value
+  if (edit.value.changed) {
+    partition.put(kind, number, entity as never)
+    changes.entities.push({ kind, number, owner, doc: entity })
+    changes.history.push({ kind, number, version, at: command.at, actor: command.actor.keyId, action, patch })
+    applyEntity(turn, kind, number, entity)
+  }
+  return accepted({ status, body: status === 204 ? null : bodyOf(turn, kind, number) })
+}
+
+function applyEntity(turn: Turn, kind: EntityTable, number: number, entity: Entity): void {
   if (kind === 'campaign') applyCampaign(turn, number, entity as Campaign)
   else if (kind === 'advertiser') applyAdvertiser(turn, number, entity as Advertiser)
-  else changes.catalog.push({ kind, [kind]: entity } as never)
-  return accepted({ status, body: status === 204 ? null : bodyOf(turn, kind, number) })
+  else turn.changes.catalog.push({ kind, [kind]: entity } as never)
 }
 
 function applyAdvertiser(turn: Turn, number: number, advertiser: Advertiser): void {

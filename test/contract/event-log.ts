@@ -125,7 +125,7 @@ export function eventLogContract(name: string, make: () => Promise<KeptLog>): vo
     ]
     for (const [what, bytes] of broken) {
       test(`${what} is refused, and nothing of its append is kept`, async () => {
-        await expect(log.append(bytes())).rejects.toBeInstanceOf(BrokenRecord)
+        expect(await fault(log.append(bytes()))).toBeInstanceOf(BrokenRecord)
         await log.append(records([0, 'good']))
         expect(read().map(text)).toEqual(['good'])
       })
@@ -176,7 +176,7 @@ export function eventLogContract(name: string, make: () => Promise<KeptLog>): vo
 
     test('a closed log refuses appends', async () => {
       await log.close()
-      await expect(log.append(records([0, 'a']))).rejects.toBeInstanceOf(LogUnavailable)
+      expect(await fault(log.append(records([0, 'a'])))).toBeInstanceOf(LogUnavailable)
       log = await kept.open()
     })
 
@@ -186,7 +186,7 @@ export function eventLogContract(name: string, make: () => Promise<KeptLog>): vo
       log = await kept.openNearlyFull()
       await log.append(records([0, 'before']))
       const big = records([0, 'small part'], [0, 'x'.repeat(400_000)], [1, 'y'.repeat(900_000)])
-      for (let i = 0; i < 3; i++) await expect(log.append(big)).rejects.toBeInstanceOf(LogUnavailable)
+      for (let i = 0; i < 3; i++) expect(await fault(log.append(big))).toBeInstanceOf(LogUnavailable)
       expect(read().map(text)).toEqual(['before'])
       await log.append(records([0, 'after']))
       expect(read().map(text)).toEqual(['before', 'after'])
@@ -211,6 +211,14 @@ export function write(buffer: RecordBuffer, partition: number, text: string): vo
 
 export function text(record: LogRecord): string {
   return new TextDecoder().decode(record.bytes.subarray(HEADER_BYTES))
+}
+
+/** What a promise rejects with. (Bun's `rejects` blocks the event loop that the answer has to come over.) */
+export function fault(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => 'no fault',
+    error => error,
+  )
 }
 
 function texts(all: readonly LogRecord[], partition: number): string[] {

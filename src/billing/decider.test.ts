@@ -1,0 +1,407 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MemoryLog } from '../adapters/memory/log.ts'
+import { SqliteStore } from '../adapters/sqlite/store.ts'
+import { writeImpressionId, formatUuid, parseId } from '../core/ids.ts'
+import { LAPSE_SLACK_MS, RENDER_LIFE_MS } from '../budgets/liability.ts'
+import type { CommandOutcome } from '../ports/control.ts'
+import { appendEvent, type Command } from '../records/events.ts'
+import { RecordBuffer } from '../records/record-buffer.ts'
+import { RecordKind } from '../records/record.ts'
+import { Reason } from '../records/reasons.ts'
+import { TOKEN_BODY_BYTES, writeTokenBody } from '../records/token-body.ts'
+import { Decider, type Decided } from './decider.ts'
+
+const START = Date.parse('2026-11-24T12:00:00.000Z')
+const PARTITIONS = 2
+
+let folder: string
+let now: number
+let log: MemoryLog
+let store: SqliteStore
+let decider: Decider
+let told: Decided[]
+let serial = 0
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'farthing-decider-'))
+  now = START
+  serial = 0
+  told = []
+  log = new MemoryLog(PARTITIONS, { now: () => now })
+  await open()
+})
+
+afterEach(() => {
+  store.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function open(): Promise<void> {
+  store = new SqliteStore(join(folder, 'store.sqlite'), PARTITIONS)
+  decider = new Decider({
+    log,
+    store,
+    clock: { now: () => now },
+    holdMs: 60_000,
+    hashOf: bytes => createHash('sha256').update(bytes).digest('hex'),
+    tell: decided => told.push(decided),
+    warn: () => {},
+  })
+  await decider.start()
+}
+
+/** A crash after the last commit, and a start on what is on disk. */
+async function restart(): Promise<void> {
+  store.close()
+  log = log.reopened()
+  await open()
+}
+
+async function drain(): Promise<void> {
+  while (decider.batch() > 0) await Promise.resolve()
+}
+
+async function pass(ms: number): Promise<void> {
+  now += ms
+  await decider.turn()
+  await drain()
+}
+
+let requests = 0
+async function command(name: string, target: number | null, body: unknown, partition = 0): Promise<CommandOutcome> {
+  const requestId = `request-${++requests}`
+  const buffer = new RecordBuffer()
+  const sent: Command = {
+    requestId,
+    actor: { keyId: 'key_test', role: 'admin', accountId: null },
+    at: now,
+    name,
+    home: partition,
+    target,
+    body,
+  }
+  buffer.json(RecordKind.command, partition, now, sent)
+  await log.append(buffer.take())
+  await drain()
+  const found = told.flatMap(({ outcomes }) => outcomes).find(outcome => outcome.requestId === requestId)
+  if (found === undefined) throw new Error(`no outcome of ${name}`)
+  return found.outcome
+}
+
+interface Served {
+  readonly advertiser: string
+  readonly campaign: string
+  readonly ad: string
+}
+
+async function campaign(bid: { model: 'cpc' | 'cpm'; amountMicros: number }, budget = {}, deposit = 10_000_000): Promise<Served> {
+  const advertiser = (await command('createAdvertiser', null, { name: 'A' })).body as { id: string }
+  await command('deposit', parseId('advertiser', advertiser.id), { amountMicros: deposit })
+  const created = await command('createCampaign', null, {
+    advertiserId: advertiser.id,
+    name: 'C',
+    bid,
+    budget,
+    ads: [
+      {
+        name: 'Ad',
+        landingUrl: 'https://example.com/a',
+        creative: { kind: 'image', w: 300, h: 250, imageUrl: 'https://example.com/a.png' },
+      },
+    ],
+  })
+  expect(created.status).toBe(201)
+  const body = created.body as { id: string; ads: { id: string }[] }
+  await pass(1100)
+  return { advertiser: advertiser.id, campaign: body.id, ad: body.ads[0]!.id }
+}
+
+function token(of: Served, terms: { cpm?: boolean; price: number; test?: boolean }): { bytes: Uint8Array; id: string } {
+  const bytes = new Uint8Array(TOKEN_BODY_BYTES)
+  const view = new DataView(bytes.buffer)
+  writeTokenBody(view, 0, {
+    keyNumber: 0,
+    campaign: parseId('campaign', of.campaign)!,
+    ad: parseId('ad', of.ad)!,
+    placement: 0,
+    publisher: 0,
+    shard: 0,
+    sharePpm: 800_000,
+    priceMicros: terms.price,
+    clickRatePpb: 1_000_000,
+    epoch: 1,
+    country: 0,
+    device: 1,
+    cpm: terms.cpm ?? false,
+    test: terms.test ?? false,
+    clickExpiresAt: now + 86_400_000,
+  })
+  writeImpressionId(view, 2, now, 1, 0, serial++)
+  return { bytes, id: formatUuid(bytes, 2) }
+}
+
+async function send(kind: 1 | 2, bytes: Uint8Array, verdict: number = Reason.none): Promise<void> {
+  const buffer = new RecordBuffer()
+  appendEvent(buffer, { kind, partition: 0, receivedAt: now, token: bytes, verdict, fromServer: false })
+  await log.append(buffer.take())
+  await drain()
+}
+const shown = (bytes: Uint8Array, verdict?: number) => send(RecordKind.impression, bytes, verdict)
+const clicked = (bytes: Uint8Array, verdict?: number) => send(RecordKind.click, bytes, verdict)
+
+function count(sql: string): number {
+  return store.all<{ n: number }>(`SELECT count(*) AS n FROM ${sql}`, [])[0]!.n
+}
+const charges = () => count('entry WHERE kind = 1')
+const refusals = () => store.all<{ reason: number }>(`SELECT reason FROM transition WHERE state = 'rejected' ORDER BY number`, []).map(({ reason }) => reason)
+const sumOfAccounts = () => store.all<{ sum: number }>('SELECT coalesce(sum(balance), 0) AS sum FROM account', [])[0]!.sum
+
+describe('a click', () => {
+  test('is charged once, whatever is repeated', async () => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
+    const { bytes } = token(of, { price: 250_000 })
+    await shown(bytes)
+    now += 1000
+    for (let i = 0; i < 50; i++) await clicked(bytes)
+    expect(charges()).toBe(1)
+    expect(store.all('SELECT count FROM repeat WHERE kind = 2', [])).toEqual([{ count: 49 }])
+    expect(sumOfAccounts()).toBe(0)
+  })
+
+  test('is charged once when it is replayed after a restart, an hour, a day and 35 days later', async () => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
+    const { bytes } = token(of, { price: 250_000 })
+    await shown(bytes)
+    now += 1000
+    await clicked(bytes)
+    for (const later of [0, 3_600_000, 90_000_000, 35 * 86_400_000]) {
+      now += later
+      await restart()
+      await clicked(bytes)
+    }
+    expect(charges()).toBe(1)
+  })
+
+  test('before its impression waits for it', async () => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
+    const { bytes } = token(of, { price: 250_000 })
+    await clicked(bytes)
+    expect(charges()).toBe(0)
+    await restart()
+    await shown(bytes)
+    expect(charges()).toBe(1)
+  })
+
+  test('whose impression never comes is refused after the hold', async () => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
+    await clicked(token(of, { price: 250_000 }).bytes)
+    await pass(61_000)
+    await pass(1100)
+    expect(refusals()).toEqual([Reason.unrendered])
+    expect(count('held')).toBe(0)
+  })
+
+  test.each([
+    ['too soon', 200, Reason.none, false, Reason.tooSoon],
+    ['a flood', 1000, Reason.rate, false, Reason.rate],
+    ['of a test', 1000, Reason.none, true, Reason.test],
+    ['a day late', 86_400_001, Reason.none, false, Reason.expired],
+  ])('%s is refused', async (_name, afterMs, verdict, isTest, reason) => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
+    const { bytes } = token(of, { price: 250_000 })
+    await shown(bytes)
+    if (isTest) {
+      const flagged = token(of, { price: 250_000, test: true })
+      await clicked(flagged.bytes, verdict)
+    } else {
+      now += afterMs
+      await clicked(bytes, verdict)
+    }
+    expect(charges()).toBe(0)
+    expect(refusals().at(-1)).toBe(reason)
+  })
+
+  test('of a crawler uses the token up for nobody', async () => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
+    const { bytes } = token(of, { price: 250_000 })
+    await shown(bytes)
+    now += 1000
+    await clicked(bytes, Reason.crawler)
+    expect(refusals()).toEqual([Reason.crawler])
+    await clicked(bytes)
+    expect(charges()).toBe(1)
+  })
+})
+
+describe('a budget', () => {
+  test('of three clicks pays for three, and the campaign is exhausted', async () => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_000 }, { totalMicros: 750_000 })
+    for (let i = 0; i < 5; i++) {
+      const { bytes } = token(of, { price: 250_000 })
+      await shown(bytes)
+      now += 1000
+      await clicked(bytes)
+    }
+    expect(charges()).toBe(3)
+    expect(refusals()).toEqual([Reason.budgetExhausted, Reason.budgetExhausted])
+    const stops = told.flatMap(({ catalog }) => catalog).filter(change => change.kind === 'money')
+    expect(stops.at(-1)).toMatchObject({ money: { stopped: 'exhausted' } })
+  })
+
+  test('is never passed by several campaigns on one balance', async () => {
+    const of = await campaign({ model: 'cpc', amountMicros: 300_000 }, {}, 1_000_000)
+    for (let i = 0; i < 5; i++) {
+      const { bytes } = token(of, { price: 300_000 })
+      await shown(bytes)
+      now += 1000
+      await clicked(bytes)
+    }
+    expect(charges()).toBe(3)
+  })
+
+  test('of a day is open again on the next', async () => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_000 }, { dailyMicros: 250_000 })
+    for (let day = 0; day < 2; day++) {
+      for (let i = 0; i < 2; i++) {
+        const { bytes } = token(of, { price: 250_000 })
+        await shown(bytes)
+        now += 1000
+        await clicked(bytes)
+      }
+      await pass(86_400_000)
+      await pass(1100)
+      await pass(1100)
+    }
+    expect(charges()).toBe(2)
+  })
+
+  test('raised wakes a campaign, cut below its spend stops it at once', async () => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_000 }, { totalMicros: 250_000 })
+    const target = parseId('campaign', of.campaign)
+    const click = async () => {
+      const { bytes } = token(of, { price: 250_000 })
+      await shown(bytes)
+      now += 1000
+      await clicked(bytes)
+    }
+    await click()
+    await click()
+    expect(charges()).toBe(1)
+    const raised = await command('patchCampaign', target, { budget: { totalMicros: 1_000_000 } })
+    expect(raised.body).toMatchObject({ status: 'active', remaining: { totalMicros: 750_000 } })
+    await click()
+    expect(charges()).toBe(2)
+    const cut = await command('patchCampaign', target, { budget: { totalMicros: 300_000 } })
+    expect(cut.body).toMatchObject({ status: 'exhausted', remaining: { totalMicros: 0 } })
+    await click()
+    expect(charges()).toBe(2)
+  })
+})
+
+describe('impressions at a CPM price', () => {
+  test('cost N x price / 1000 rounded down, in blocks that add up', async () => {
+    const of = await campaign({ model: 'cpm', amountMicros: 1_333 })
+    for (let i = 0; i < 100; i++) {
+      const { bytes } = token(of, { cpm: true, price: 1_333 })
+      await shown(bytes)
+      await shown(bytes)
+      now += 100
+    }
+    await pass(1100)
+    await pass(1100)
+    const [row] = store.all<{ sum: number }>('SELECT sum(amount) AS sum FROM entry WHERE kind = 2', [])
+    expect(row!.sum).toBe(133)
+    expect(sumOfAccounts()).toBe(0)
+    expect(count('open_block')).toBe(0)
+  })
+
+  test('that were leased and never shown give their money back', async () => {
+    const of = await campaign({ model: 'cpm', amountMicros: 1_000_000 }, { totalMicros: 5_000 })
+    const number = parseId('campaign', of.campaign)!
+    decider.onAsk({ node: 1, partition: 0, epoch: 1, sentAt: now, shards: [] })
+    const granted = () =>
+      told
+        .flatMap(({ grants }) => grants)
+        .flatMap(({ shards }) => shards)
+        .filter(shard => shard.campaign === number)
+        .reduce((most, shard) => Math.max(most, shard.grantedThousandths), 0)
+    for (let i = 0; i < 20; i++) {
+      await pass(1100)
+      decider.onAsk({
+        node: 1,
+        partition: 0,
+        epoch: 1,
+        sentAt: now,
+        shards: [{ campaign: number, shard: 0, impressions: 1, chosenThousandths: Math.floor(granted() / 1_000_000) * 1_000_000, variance: 0 }],
+      })
+    }
+    expect(Math.floor(granted() / 1_000_000)).toBe(5)
+    for (let i = 0; i < 12; i++) await pass((RENDER_LIFE_MS + 2 * LAPSE_SLACK_MS) / 10)
+    await pass(1100)
+    await pass(1100)
+    expect(Math.floor(granted() / 1_000_000)).toBeGreaterThan(5)
+  })
+})
+
+describe('a refund', () => {
+  test('gives the money back to all, never more than was charged', async () => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_001 }, { totalMicros: 250_001 })
+    const { bytes, id } = token(of, { price: 250_001 })
+    await shown(bytes)
+    now += 1000
+    await clicked(bytes)
+    const target = parseId('campaign', of.campaign)
+    const part = await command('refund', target, { eventId: id, reason: 'goodwill', amountMicros: 100_000 })
+    expect(part.status).toBe(201)
+    const tooMuch = await command('refund', target, { eventId: id, reason: 'goodwill', amountMicros: 200_000 })
+    expect(tooMuch.status).toBe(422)
+    const rest = await command('refund', target, { eventId: id, reason: 'goodwill' })
+    expect(rest.body).toMatchObject({ refundedMicros: 250_001 })
+    const nonZero = store.all<{ account: string; sum: number }>(
+      'SELECT account, sum(balance) AS sum FROM account GROUP BY account HAVING sum(balance) <> 0',
+      [],
+    )
+    expect(nonZero.map(({ account }) => account.split(':')[0])).toEqual(['advertiser', 'cash'])
+    expect(sumOfAccounts()).toBe(0)
+  })
+})
+
+describe('the log', () => {
+  test('replayed into an empty store gives the same ledger, to the byte', async () => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
+    for (let i = 0; i < 10; i++) {
+      const { bytes } = token(of, { price: 250_000 })
+      await shown(bytes)
+      now += 700
+      await clicked(bytes)
+    }
+    const heads = () => store.all('SELECT number, lower(hex(hash)) AS hash FROM entry ORDER BY number', [])
+    const before = heads()
+    store.close()
+    rmSync(join(folder, 'store.sqlite'))
+    rmSync(join(folder, 'store.sqlite-wal'), { force: true })
+    rmSync(join(folder, 'store.sqlite-shm'), { force: true })
+    log = log.reopened()
+    await open()
+    expect(heads()).toEqual(before)
+    expect(before.length).toBe(11)
+  })
+
+  test('has records put aside that cannot be read, and goes on', async () => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
+    const buffer = new RecordBuffer()
+    buffer.json(77 as RecordKind, 0, now, {})
+    await log.append(buffer.take())
+    await drain()
+    expect(count('dead_letter')).toBe(1)
+    const { bytes } = token(of, { price: 250_000 })
+    await shown(bytes)
+    now += 1000
+    await clicked(bytes)
+    expect(charges()).toBe(1)
+  })
+})

@@ -1,0 +1,1 @@
+export function isPublicAddress(text: string): boolean { return text !== '' }
