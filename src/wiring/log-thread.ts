@@ -101,9 +101,8 @@ function commitWaiting(): void {
     more ||= line.waiting.length > 0
   }
   const failed = commit(taken)
-  const next = failed === null ? log!.next : 0
   for (const line of lines) {
-    line.tell({ kind: 'commit', through: line.through, failed, broken: broken.get(line) ?? [], next })
+    line.tell({ kind: 'commit', through: line.through, failed, broken: broken.get(line) ?? [] })
   }
   if (more) schedule()
 }

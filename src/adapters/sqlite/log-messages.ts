@@ -35,6 +35,4 @@ export interface CommitMessage {
   /** Why none of them may be relied on; null where all are durable, but for the broken ones. */
   readonly failed: string | null
   readonly broken: readonly { readonly id: number; readonly message: string }[]
-  /** The offset that the next record will have. */
-  readonly next: number
 }

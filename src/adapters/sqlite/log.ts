@@ -29,6 +29,7 @@ export class SqliteLog implements EventLog {
   private readonly reader: LogReader
   private readonly insert
   private readonly listeners = new Set<() => void>()
+  /** Where the log ends; null where that has to be read again. */
   private tail: { next: number; appendedAt: number } | null = null
   private closed = false
 
@@ -43,12 +44,6 @@ export class SqliteLog implements EventLog {
 
   static openReadonly(path: string): LogReader {
     return LogReader.open(path)
-  }
-
-  /** The offset that the next record will have. */
-  get next(): number {
-    this.tail ??= this.readTail()
-    return this.tail.next
   }
 
   /** Durable when it returns; throws LogUnavailable when the disk did not take it, and none of it can be seen then. */

@@ -121,6 +121,8 @@ export const entry = z
   })
   .meta({ id: 'Entry' })
 
+export const entryCharges = z.object({ items: z.array(z.unknown()), nextCursor: z.null() })
+
 export const verification = z
   .object({
     ok: z.boolean(),

@@ -129,6 +129,7 @@ export class Routes {
     this.#app.on([spec.method.toUpperCase()], [spec.path.replaceAll(/\{(.+?)\}/g, ':$1')], context => {
       const principal = this.#principal(context.req.raw)
       const query = new QueryReader(context.req.url, parameters)
+      if (parameters.length === 0) query.done()
       return handler(new Call(principal, context.req.raw, query, context.req.param(), this.#bodyBytesMax))
     })
   }

@@ -36,10 +36,13 @@ export async function submit(
 ): Promise<{ status: number; body: Record<string, unknown>; replayed: boolean }> {
   const { commands } = deps
   const { name, target, body } = submission
+  const { keyId, role, accountId } = call.principal
   const claim = claimOf(call, submission.said ?? body, commands.partitions)
+  const requestId = deps.randomId()
   const command: Command = {
-    requestId: deps.randomId(),
-    actor: call.principal,
+    requestId,
+    home: commandPartition({ name, requestId, target, body }, commands.partitions),
+    actor: { keyId, role, accountId },
     at: deps.now(),
     name,
     target,
@@ -47,7 +50,7 @@ export async function submit(
     ...(claim === null ? {} : { claim }),
   }
   if (utf8(JSON.stringify(command)).length > COMMAND_BYTES_MAX) throw new HttpProblem(413, 'The body is too large.')
-  const partition = claim?.partition ?? commandPartition(command, commands.partitions)
+  const partition = claim?.partition ?? command.home
   const outcome = await commands.submit(partition, command)
   if (outcome.status >= 400) throw problemOf(outcome)
   const { replayed, ...rest } = isObject(outcome.body) ? outcome.body : {}

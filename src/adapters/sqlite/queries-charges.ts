@@ -1,0 +1,136 @@
+import { type BlockItem, findItem } from '../../billing/block.ts'
+import { CHAIN_STRIDE, EntryKind } from '../../billing/entry.ts'
+import { EventKind } from '../../billing/transition.ts'
+import { hash32 } from '../../core/bytes.ts'
+import { formatId, parseUuid, readImpressionKey } from '../../core/ids.ts'
+import { rfc3339 } from '../../core/time.ts'
+import { reasonName } from '../../records/reasons.ts'
+import type { ReadStore } from './read-store.ts'
+
+/** An impression is charged within ten minutes of its choice; the log may be behind by a few. */
+const RENDERED_WITHIN_MS = 15 * 60_000
+
+interface State {
+  readonly state: string
+  readonly at: number
+  readonly reason: string | null
+}
+
+interface Facts {
+  readonly campaign: number
+  readonly ad: number
+  readonly advertiser: number
+  readonly amount: number
+  readonly refunded: number
+  readonly states: State[]
+}
+
+interface EntryFacts {
+  kind: number
+  at: number
+  amount: number
+  campaign: number
+  ad: number
+  advertiser: number
+  note: string | null
+}
+
+interface TransitionFacts {
+  kind: number
+  at: number
+  state: string
+  reason: number
+  campaign: number
+  ad: number
+  advertiser: number
+}
+
+/** The charge of an event with all states that it passed, or null where nothing billable is known of it. */
+export function charge(store: ReadStore, eventId: string) {
+  const uuid = parseUuid(eventId)
+  const key = uuid === null ? null : readImpressionKey(new DataView(uuid.buffer), 0)
+  const second = key === null ? hash32(eventId) : Math.floor(key.chosenAt / 1000)
+  const entries = store.all<EntryFacts>(
+    `SELECT kind, at, amount, campaign, ad, advertiser, note FROM entry
+     WHERE event_second = ? AND event = ? ORDER BY number`,
+    second,
+    eventId,
+  )
+  const transitions = store.all<TransitionFacts>(
+    `SELECT kind, at, state, reason, campaign, ad, advertiser FROM transition
+     WHERE event_second = ? AND event = ? ORDER BY number`,
+    second,
+    eventId,
+  )
+  const shown = uuid === null || key === null ? null : chargedImpression(store, key.partition, uuid, key.chosenAt)
+  const facts = factsOf(entries, transitions, shown)
+  if (facts === null) return null
+  const last = facts.states.at(-1)!
+  const repeats = store.one<{ count: number }>(
+    'SELECT coalesce(sum(count), 0) AS count FROM repeat WHERE event = ? AND kind IN (?, ?)',
+    eventId,
+    EventKind.impression,
+    EventKind.click,
+  )
+  return {
+    eventId,
+    campaignId: formatId('campaign', facts.campaign),
+    adId: formatId('ad', facts.ad),
+    advertiserId: formatId('advertiser', facts.advertiser),
+    state: last.state,
+    reason: last.reason,
+    amountMicros: facts.amount,
+    refundedMicros: facts.refunded,
+    duplicates: repeats?.count ?? 0,
+    history: facts.states.map(({ state, at, reason }) => ({ state, at: rfc3339(at), reason })),
+  }
+}
+
+function factsOf(
+  entries: readonly EntryFacts[],
+  transitions: readonly TransitionFacts[],
+  shown: { readonly item: BlockItem; readonly closedAt: number | null } | null,
+): Facts | null {
+  const states: State[] = transitions.map(({ state, at, reason }) => ({ state, at, reason: reasonName(reason) }))
+  const charged = entries.find(({ kind }) => kind === EntryKind.charge)
+  const first = charged ?? transitions[0] ?? null
+  if (first === null && shown === null) return null
+  let amount = 0
+  if (charged !== undefined) {
+    amount = charged.amount
+    states.push({ state: 'reserved', at: charged.at, reason: null }, { state: 'charged', at: charged.at, reason: null })
+  } else if (shown !== null) {
+    amount = shown.item.amount
+    states.push({ state: 'reserved', at: shown.item.at, reason: null })
+    if (shown.closedAt !== null) states.push({ state: 'charged', at: shown.closedAt, reason: null })
+  }
+  let refunded = 0
+  for (const entry of entries) {
+    if (entry.kind !== EntryKind.refund) continue
+    refunded += entry.amount
+    states.push({ state: 'refunded', at: entry.at, reason: entry.note })
+  }
+  const { campaign, ad, advertiser } = first ?? shown!.item
+  return { campaign, ad, advertiser, amount, refunded, states }
+}
+
+function chargedImpression(store: ReadStore, partition: number, impressionId: Uint8Array, chosenAt: number) {
+  const blocks = store.all<{ items: Uint8Array; at: number }>(
+    `SELECT block.items, entry.at FROM entry JOIN block ON block.number = entry.number
+     WHERE entry.number BETWEEN ? AND ? AND entry.kind = ? AND entry.at BETWEEN ? AND ?`,
+    partition * CHAIN_STRIDE,
+    (partition + 1) * CHAIN_STRIDE - 1,
+    EntryKind.impressions,
+    chosenAt,
+    chosenAt + RENDERED_WITHIN_MS,
+  )
+  for (const { items, at } of blocks) {
+    const item = findItem(items, impressionId)
+    if (item !== null) return { item, closedAt: at }
+  }
+  for (const { items } of store.all<{ items: Uint8Array }>('SELECT items FROM open_block WHERE partition = ?', partition)) {
+    const item = findItem(items, impressionId)
+    if (item !== null) return { item, closedAt: null }
+  }
+  return null
+}

@@ -1,0 +1,29 @@
+import { Database } from 'bun:sqlite'
+
+type Value = string | number | null | Uint8Array
+
+/** A connection that only reads: each statement sees the last commit. */
+export class ReadStore {
+  private readonly db: Database
+
+  constructor(path: string) {
+    this.db = new Database(path, { readonly: true })
+    this.db.run('PRAGMA query_only = 1')
+  }
+
+  all<T>(sql: string, ...values: Value[]): T[] {
+    return this.db.query<T, Value[]>(sql).all(...values)
+  }
+
+  one<T>(sql: string, ...values: Value[]): T | null {
+    return this.db.query<T, Value[]>(sql).get(...values)
+  }
+
+  each<T>(sql: string, ...values: Value[]): Iterable<T> {
+    return this.db.query<T, Value[]>(sql).iterate(...values)
+  }
+
+  close(): void {
+    this.db.close()
+  }
+}
