@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { codeOnly, importsOf } from './source-text.ts'
 
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: placeholders are the text under test
 const rows: [title: string, text: string, code: string][] = [
   ['a line comment', 'a // any\nb', 'a       \nb'],
   ['a block comment', 'a /* any\n */ b', 'a       \n    b'],
@@ -12,6 +13,7 @@ const rows: [title: string, text: string, code: string][] = [
   ['a class with a slash', 'x(/[/]any/)', 'x(/      /)'],
   ['a division', 'a / any / b', 'a / any / b'],
 ]
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: placeholders are the text under test
 test.each(rows)('blanked: %s', (_, text, code) => {
   expect(codeOnly(text)).toBe(code)
 })

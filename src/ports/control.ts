@@ -62,3 +62,15 @@ export interface ReportQuery {
   readonly publisher: number | null
   readonly campaign: number | null
 }
+
+/** A query that cannot be answered as asked: 422 where it wants too much, 503 where too many wait. */
+export class QueryRefused extends Error {
+  override name = 'QueryRefused'
+
+  constructor(
+    readonly status: 422 | 503,
+    message: string,
+  ) {
+    super(message)
+  }
+}

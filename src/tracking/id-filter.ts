@@ -23,18 +23,23 @@ export function addToFilter(filter: Uint32Array, k0: number, k1: number, k2: num
   filter[at + 7]! |= 1 << (k2 >>> 5)
 }
 
-/** False: the key is not in the run. Written out, since it is asked of every run for every id. */
+/**
+ * False: the key is not in the run. Without branches: a branch a word is a coin toss to the processor, and each wrong
+ * guess keeps it from fetching the next run's block meanwhile.
+ */
 export function mayHold(filter: Uint32Array, k0: number, k1: number, k2: number): boolean {
   const at = blockOf(filter, k0)
   return (
-    ((filter[at]! >>> k1) & 1) !== 0 &&
-    ((filter[at + 1]! >>> (k1 >>> 5)) & 1) !== 0 &&
-    ((filter[at + 2]! >>> (k1 >>> 10)) & 1) !== 0 &&
-    ((filter[at + 3]! >>> (k1 >>> 15)) & 1) !== 0 &&
-    ((filter[at + 4]! >>> (k1 >>> 20)) & 1) !== 0 &&
-    ((filter[at + 5]! >>> (k1 >>> 25)) & 1) !== 0 &&
-    ((filter[at + 6]! >>> k2) & 1) !== 0 &&
-    ((filter[at + 7]! >>> (k2 >>> 5)) & 1) !== 0
+    ((filter[at]! >>> k1) &
+      (filter[at + 1]! >>> (k1 >>> 5)) &
+      (filter[at + 2]! >>> (k1 >>> 10)) &
+      (filter[at + 3]! >>> (k1 >>> 15)) &
+      (filter[at + 4]! >>> (k1 >>> 20)) &
+      (filter[at + 5]! >>> (k1 >>> 25)) &
+      (filter[at + 6]! >>> k2) &
+      (filter[at + 7]! >>> (k2 >>> 5)) &
+      1) !==
+    0
   )
 }
 

@@ -45,7 +45,8 @@ export class TokenSigner {
     if (bytes[0] !== TOKEN_BODY_VERSION) return null
     const body = bytes.subarray(0, TOKEN_BODY_BYTES)
     const mac = this.mac(bytes[1]!, body)
-    if (mac === null || !timingSafeEqual(mac.subarray(0, MAC_BYTES), bytes.subarray(TOKEN_BODY_BYTES))) return null
+    if (mac === null || !timingSafeEqual(mac.subarray(0, MAC_BYTES), bytes.subarray(TOKEN_BODY_BYTES)))
+      return null
     return body
   }
 

@@ -1,0 +1,29 @@
+/** The reader's thread: answers the queries of the API from committed state, one after the other. */
+import { SqliteQueries } from '../adapters/sqlite/queries.ts'
+import { ReadStore } from '../adapters/sqlite/read-store.ts'
+import type { Queries } from '../ports/control.ts'
+import type { FromReader, ToReader } from './reader-client.ts'
+
+declare const self: {
+  onmessage: (event: MessageEvent<ToReader>) => void
+  postMessage(message: FromReader): void
+}
+
+let queries: Queries | null = null
+
+self.onmessage = async ({ data }) => {
+  if (data.kind === 'open') {
+    const clock = { now: () => Date.now() + data.clockOffsetMs }
+    queries = new SqliteQueries(new ReadStore(data.storePath), clock)
+    return
+  }
+  const { id, method, values } = data
+  try {
+    if (queries === null) throw new Error('the reader is not open')
+    const call = queries[method] as (...values: unknown[]) => Promise<unknown>
+    self.postMessage({ id, ok: true, value: await call.apply(queries, values) })
+  } catch (error) {
+    const { name, message } = error as Error
+    self.postMessage({ id, ok: false, name, message })
+  }
+}
