@@ -85,7 +85,6 @@ export const AdWord = {
   detailBytes: 11,
 } as const
 export const AD_SECURE = 1
-export const AD_ACTIVE = 2
 
 /** What an answer carries of an ad, apart from its landing URL. */
 export interface AdDetail {
@@ -118,6 +117,14 @@ export interface LayoutTerms {
 
 export function layOut(campaigns: readonly LaidOutCampaign[], terms: LayoutTerms): CatalogSnapshot {
   return new Layout(terms).build(campaigns)
+}
+
+/** Active ads of one size, rows `first` to `first + count`. */
+interface AdGroup {
+  readonly size: number
+  readonly first: number
+  count: number
+  boundPpb: number
 }
 
 class Layout {
@@ -170,31 +177,26 @@ class Layout {
     // Active ads of one size side by side, in the order in which the campaign names them.
     const sizeOf = (i: number) => sizeKey(campaign.ads[i]!.creative.w, campaign.ads[i]!.creative.h)
     if (order.length > 1) order.sort((a, b) => sizeOf(a) - sizeOf(b) || a - b)
-    let target = -1
-    let last: { size: number; first: number; count: number; boundPpb: number } | null = null
-    const flush = () => {
-      if (last === null || !entry.listed) return
-      if (target < 0) target = this.addTargets(campaign)
-      this.addOffer(entry, row, last, target)
-    }
-    for (const active of [true, false]) {
-      for (const i of order) {
-        const ad = campaign.ads[i]!
-        if ((ad.status === 'active') !== active) continue
-        const boundPpb = this.terms.clickRateBoundPpb(adSlots[i]!)
-        const at = this.addAd(campaign, ad, adSlots[i]!, row, boundPpb)
-        if (!active) continue
-        if (last?.size === sizeOf(i)) {
-          last.count++
-          last.boundPpb = Math.max(last.boundPpb, boundPpb)
-        } else {
-          flush()
-          last = { size: sizeOf(i), first: at, count: 1, boundPpb }
-        }
+    let group: AdGroup | null = null
+    const offers: AdGroup[] = []
+    for (const i of order) {
+      const ad = campaign.ads[i]!
+      if (ad.status !== 'active') continue
+      const boundPpb = this.terms.clickRateBoundPpb(adSlots[i]!)
+      const first = this.addAd(campaign, ad, adSlots[i]!, row, boundPpb)
+      if (group?.size !== sizeOf(i)) {
+        group = { size: sizeOf(i), first, count: 0, boundPpb: 0 }
+        offers.push(group)
       }
-      flush()
-      last = null
+      group.count++
+      group.boundPpb = Math.max(group.boundPpb, boundPpb)
     }
+    for (const i of order) {
+      if (campaign.ads[i]!.status !== 'active') this.addAd(campaign, campaign.ads[i]!, adSlots[i]!, row, 0)
+    }
+    if (!entry.listed || offers.length === 0) return
+    const target = this.addTargets(campaign)
+    for (const offer of offers) this.addOffer(entry, row, offer, target)
   }
 
   private addAd(campaign: Campaign, ad: Ad, adSlot: number, row: number, boundPpb: number): number {
@@ -218,12 +220,10 @@ class Layout {
     const landingBytes = this.text.add(ad.landingUrl)
     const detailBytes = this.text.add(JSON.stringify(detail))
     this.adNumbers.push(numberOf('ad', ad.id))
-    const flags =
-      (loadsSecurely(ad.creative) ? AD_SECURE : 0) | (ad.status === 'active' && entryMayServe(campaign) ? AD_ACTIVE : 0)
     this.adWords.push(
       adSlot,
       row,
-      flags,
+      loadsSecurely(ad.creative) ? AD_SECURE : 0,
       attributeMask(ad.attr),
       hashes,
       domains.length,
@@ -256,7 +256,7 @@ class Layout {
   private addOffer(
     entry: LaidOutCampaign,
     row: number,
-    ads: { readonly size: number; readonly first: number; readonly count: number; readonly boundPpb: number },
+    ads: AdGroup,
     target: number,
   ): void {
     const { campaign } = entry
@@ -343,11 +343,6 @@ class Layout {
     for (let i = 0; i < order.length; i++) rank[order[i]!] = i
     return { rank, bound }
   }
-}
-
-/** Whether the campaign's ads may be chosen at all, whatever the time and the money. */
-function entryMayServe(campaign: Campaign): boolean {
-  return !campaign.archived
 }
 
 function numberOf(kind: 'campaign' | 'ad' | 'placement', id: string): number {

@@ -35,7 +35,9 @@ const email = z.email().max(254)
 const hostname = z
   .string()
   .max(253)
-  .regex(/^(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/i, { error: 'must be a domain name, in punycode beyond ASCII' })
+  .regex(/^(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/i, {
+    error: 'must be a domain name, in punycode beyond ASCII',
+  })
   .meta({ example: 'example.com' })
 const code = text(100)
 const listOf = <T extends z.ZodType>(item: T) => z.array(item).max(LIST_MAX).default([])
@@ -68,10 +70,18 @@ const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|[+
 export function parseTime(value: string): number | null {
   const parts = RFC_3339.exec(value)
   if (parts === null) return null
-  const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number) as [number, number, number, number, number, number]
+  const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
   // Parsers roll 30 February over to March.
   const daysInMonth = new Date(Date.UTC(2000 + (year % 400), month, 0)).getUTCDate()
-  if (month < 1 || month > 12 || day < 1 || day > daysInMonth || hour > 23 || minute > 59 || second > 59) return null
+  if (month < 1 || month > 12 || day < 1 || day > daysInMonth || hour > 23 || minute > 59 || second > 59)
+    return null
   const fraction = parts[7] === undefined ? '' : parts[7].slice(0, 4)
   const zone = parts[8]!.toUpperCase()
   const time = Date.parse(`${value.slice(0, 10)}T${value.slice(11, 19)}${fraction}${zone}`)
@@ -80,12 +90,16 @@ export function parseTime(value: string): number | null {
 
 const time = z
   .string()
-  .refine(value => parseTime(value) !== null, { error: 'must be an RFC 3339 time from 1970 on, with its offset' })
+  .refine(value => parseTime(value) !== null, {
+    error: 'must be an RFC 3339 time from 1970 on, with its offset',
+  })
   .meta({ type: 'string', format: 'date-time', example: '2026-11-01T00:00:00.000Z' })
 
 const bid = z.strictObject({
   model: z.enum(['cpc', 'cpm']),
-  amountMicros: amountMicros.meta({ description: 'Micros of a click (cpc) or of a thousand impressions (cpm)' }),
+  amountMicros: amountMicros.meta({
+    description: 'Micros of a click (cpc) or of a thousand impressions (cpm)',
+  }),
 })
 
 const budget = z.strictObject({
@@ -164,13 +178,19 @@ const creative = z
 const ad = z.strictObject({
   name,
   landingUrl,
-  adomain: z.array(hostname).max(LIST_MAX).optional().meta({ description: 'By default the domain of landingUrl' }),
+  adomain: z
+    .array(hostname)
+    .max(LIST_MAX)
+    .optional()
+    .meta({ description: 'By default the domain of landingUrl' }),
   cat: codes,
   attr: z.array(z.int().min(0).max(1000)).max(100).default([]),
   creative,
 })
 
-export const adBody = ad.extend({ status: z.enum(['active', 'paused']).default('active') }).meta({ id: 'AdBody' })
+export const adBody = ad
+  .extend({ status: z.enum(['active', 'paused']).default('active') })
+  .meta({ id: 'AdBody' })
 /** The whole of what a patch of an ad may change. */
 export const adState = ad.extend({ status: z.enum(['active', 'paused', 'archived']).default('active') })
 
@@ -182,7 +202,10 @@ const campaignFields = {
   targeting: targeting.prefault({}),
   pacing: z.enum(['even', 'asap']).default('asap'),
   frequencyCap: z
-    .strictObject({ impressions: z.int().min(1).max(1_000_000), perSeconds: z.int().min(1).max(YEAR_SECONDS) })
+    .strictObject({
+      impressions: z.int().min(1).max(1_000_000),
+      perSeconds: z.int().min(1).max(YEAR_SECONDS),
+    })
     .nullable()
     .default(null),
   whenAuthorityLost: z.enum(['open', 'closed']).default('open'),
@@ -227,7 +250,9 @@ export const publisherBody = z
       .min(0)
       .max(1)
       // Kept in millionths: a finer share could not be paid as it reads.
-      .refine(value => Math.abs(value * 1e6 - Math.round(value * 1e6)) < 1e-6, { error: 'must have at most 6 decimals' })
+      .refine(value => Math.abs(value * 1e6 - Math.round(value * 1e6)) < 1e-6, {
+        error: 'must have at most 6 decimals',
+      })
       .default(0.8),
     badv: domains,
     bcat: codes,
@@ -305,7 +330,10 @@ function fieldErrors(issue: z.core.$ZodIssue, at: string): FieldError[] {
 
 /** `['ads', 0, 'creative']` as `ads[0].creative`. */
 function formatPath(path: readonly PropertyKey[], at: string): string {
-  return path.reduce<string>((sum, part) => (typeof part === 'number' ? `${sum}[${part}]` : join(sum, String(part))), at)
+  return path.reduce<string>(
+    (sum, part) => (typeof part === 'number' ? `${sum}[${part}]` : join(sum, String(part))),
+    at,
+  )
 }
 
 function join(path: string, key: string): string {

@@ -1,6 +1,13 @@
 import { unreachable } from '../core/assert.ts'
 import { hash32, utf8 } from '../core/bytes.ts'
-import { type EntityNumber, formatId, parseId, parseUuid, partitionOf, readImpressionKey } from '../core/ids.ts'
+import {
+  type EntityNumber,
+  formatId,
+  parseId,
+  parseUuid,
+  partitionOf,
+  readImpressionKey,
+} from '../core/ids.ts'
 import { accepted, type FieldError, type Outcome, type Refusal, refused } from '../core/outcome.ts'
 import { rfc3339 } from '../core/time.ts'
 import type { EntityTable } from '../ports/control.ts'
@@ -74,7 +81,10 @@ export function isEditCommand(name: string): name is EditCommand {
 }
 
 /** The partition that decides a command, once its claim (if it has one) is won. */
-export function commandPartition(command: Pick<Command, 'name' | 'requestId' | 'target' | 'body'>, partitions: number): number {
+export function commandPartition(
+  command: Pick<Command, 'name' | 'requestId' | 'target' | 'body'>,
+  partitions: number,
+): number {
   const field = (key: string) => (schemas.isObject(command.body) ? command.body[key] : undefined)
   switch (command.name) {
     case 'createAdvertiser':
@@ -87,7 +97,9 @@ export function commandPartition(command: Pick<Command, 'name' | 'requestId' | '
     case 'createKey':
       return partitionOf(accountNumber(field('accountId')) ?? 0) % partitions
     case 'refund':
-      return impressionPartition(field('eventId'), partitions) ?? partitionOf(command.target ?? 0) % partitions
+      return (
+        impressionPartition(field('eventId'), partitions) ?? partitionOf(command.target ?? 0) % partitions
+      )
     default:
       return partitionOf(command.target ?? 0) % partitions
   }
@@ -150,7 +162,12 @@ function patchAdvertiser(directory: Directory, command: Command): Outcome<Edit> 
   const current = found(directory, 'advertiser', command.target)
   if (current === undefined) return notThere('advertiser')
   const { name, email, creditLimitMicros, verified } = current
-  const merged = merge({ name, email, creditLimitMicros, verified }, command.body, ADVERTISER_FIXED, schemas.advertiserState)
+  const merged = merge(
+    { name, email, creditLimitMicros, verified },
+    command.body,
+    ADVERTISER_FIXED,
+    schemas.advertiserState,
+  )
   if (!merged.ok) return merged
   return patched('advertiser', command, command.target!, current, { ...current, ...merged.value })
 }
@@ -160,7 +177,12 @@ function createPublisher(body: unknown, context: EditContext): Outcome<Edit> {
   if (!checked.ok) return malformed(checked)
   const number = context.nextNumber('publisher')
   const id = formatId('publisher', number)
-  const entity: Publisher = { id, ...publisherFields(checked.value), createdAt: rfc3339(context.now), version: 1 }
+  const entity: Publisher = {
+    id,
+    ...publisherFields(checked.value),
+    createdAt: rfc3339(context.now),
+    version: 1,
+  }
   return created('publisher', number, number, entity, body)
 }
 
@@ -169,21 +191,34 @@ function patchPublisher(directory: Directory, command: Command): Outcome<Edit> {
   if (current === undefined) return notThere('publisher')
   const merged = merge(publisherFields(current), command.body, FIXED, schemas.publisherBody)
   if (!merged.ok) return merged
-  return patched('publisher', command, command.target!, current, { ...current, ...publisherFields(merged.value) })
+  return patched('publisher', command, command.target!, current, {
+    ...current,
+    ...publisherFields(merged.value),
+  })
 }
 
 type PublisherFields = Omit<Publisher, 'id' | 'createdAt' | 'version'>
 
 function publisherFields(from: PublisherFields): PublisherFields {
   const { name, domain, email, revenueShare, badv, bcat, monthlyTraffic, verified } = from
-  return { name, domain: domain?.toLowerCase() ?? null, email, revenueShare, badv, bcat, monthlyTraffic, verified }
+  return {
+    name,
+    domain: domain?.toLowerCase() ?? null,
+    email,
+    revenueShare,
+    badv,
+    bcat,
+    monthlyTraffic,
+    verified,
+  }
 }
 
 function createPlacement(directory: Directory, body: unknown, context: EditContext): Outcome<Edit> {
   const checked = schemas.check(schemas.placementBody, body)
   if (!checked.ok) return malformed(checked)
   const owner = parseId('publisher', checked.value.publisherId)
-  if (owner === null || directory.get('publisher', owner) === undefined) return noReference('publisherId', 'publisher')
+  if (owner === null || directory.get('publisher', owner) === undefined)
+    return noReference('publisherId', 'publisher')
   const number = context.nextNumber('placement')
   const entity: Placement = {
     id: formatId('placement', number),
@@ -204,10 +239,24 @@ function patchPlacement(directory: Directory, command: Command): Outcome<Edit> {
   return patched('placement', command, owner, current, { ...current, ...placementFields(merged.value) })
 }
 
-type PlacementFields = Omit<Placement, 'id' | 'publisherId' | 'createdAt' | 'version' | 'audience'> & { audience?: unknown }
+type PlacementFields = Omit<Placement, 'id' | 'publisherId' | 'createdAt' | 'version' | 'audience'> & {
+  audience?: unknown
+}
 
-function placementFields(from: PlacementFields): Omit<Placement, 'id' | 'publisherId' | 'createdAt' | 'version'> {
-  const { name, format, position, categories, floorCpmMicros, badv, bcat, audience, estimatedMonthlyImpressions } = from
+function placementFields(
+  from: PlacementFields,
+): Omit<Placement, 'id' | 'publisherId' | 'createdAt' | 'version'> {
+  const {
+    name,
+    format,
+    position,
+    categories,
+    floorCpmMicros,
+    badv,
+    bcat,
+    audience,
+    estimatedMonthlyImpressions,
+  } = from
   return {
     name,
     format,
@@ -254,7 +303,17 @@ function patchCampaign(directory: Directory, command: Command, context: EditCont
   if (current === undefined) return notThere('campaign')
   if (current.archived) return archived()
   const { name, bid, budget, schedule, targeting, pacing, frequencyCap, whenAuthorityLost } = current
-  const before = { name, bid, budget, schedule, targeting, pacing, frequencyCap, whenAuthorityLost, archived: false }
+  const before = {
+    name,
+    bid,
+    budget,
+    schedule,
+    targeting,
+    pacing,
+    frequencyCap,
+    whenAuthorityLost,
+    archived: false,
+  }
   const merged = merge(before, command.body, CAMPAIGN_FIXED, schemas.campaignState)
   if (!merged.ok) return merged
   const next: Campaign = {
@@ -267,7 +326,12 @@ function patchCampaign(directory: Directory, command: Command, context: EditCont
 }
 
 /** Idempotent: a campaign that is so already is answered as it is. */
-function pauseCampaign(directory: Directory, command: Command, context: EditContext, paused: boolean): Outcome<Edit> {
+function pauseCampaign(
+  directory: Directory,
+  command: Command,
+  context: EditContext,
+  paused: boolean,
+): Outcome<Edit> {
   const current = found(directory, 'campaign', command.target)
   if (current === undefined) return notThere('campaign')
   if (current.archived) return archived()
@@ -315,7 +379,8 @@ function createKey(directory: Directory, body: unknown, context: EditContext): O
   if (fault !== null) return fault
   const owner = accountNumber(accountId) ?? 0
   const kind = accountId?.startsWith('adv') ? 'advertiser' : 'publisher'
-  if (accountId !== null && directory.get(kind, owner) === undefined) return noReference('accountId', 'account')
+  if (accountId !== null && directory.get(kind, owner) === undefined)
+    return noReference('accountId', 'account')
   const number = context.nextNumber('key')
   const id = formatId('key', number)
   const entity: ApiKey = { id, role, accountId, secretHash, revoked: false, createdAt: rfc3339(context.now) }
@@ -423,7 +488,8 @@ function merge<S extends Parameters<typeof schemas.check>[0]>(
   fixed: Fixed,
   schema: S,
 ): Outcome<ReturnType<S['parse']>> {
-  if (!schemas.isObject(patch)) return refused(400, 'A patch is a JSON object.', [{ path: '', message: 'must be an object' }])
+  if (!schemas.isObject(patch))
+    return refused(400, 'A patch is a JSON object.', [{ path: '', message: 'must be an object' }])
   const errors: FieldError[] = Object.keys(patch)
     .filter(key => Object.hasOwn(fixed, key))
     .map(path => ({ path, message: fixed[path]! }))
@@ -443,7 +509,17 @@ function created(
   entity: Entity,
   patch: unknown,
 ): Outcome<Edit> {
-  return accepted({ status: 201, kind, number, owner, entity, action: 'create', patch, version: 1, changed: true })
+  return accepted({
+    status: 201,
+    kind,
+    number,
+    owner,
+    entity,
+    action: 'create',
+    patch,
+    version: 1,
+    changed: true,
+  })
 }
 
 function patched<E extends Advertiser | Publisher | Placement>(
@@ -480,7 +556,9 @@ function campaignEdited(
     const tooLarge = sizeFault(next)
     if (tooLarge !== null) return tooLarge
   }
-  const entity = changed ? { ...next, updatedAt: rfc3339(context.now), version: current.version + 1 } : current
+  const entity = changed
+    ? { ...next, updatedAt: rfc3339(context.now), version: current.version + 1 }
+    : current
   return accepted({
     status: 200,
     kind: 'campaign',
@@ -499,7 +577,11 @@ function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
 }
 
-function found<K extends EntityTable>(directory: Directory, kind: K, number: number | null): Entities[K] | undefined {
+function found<K extends EntityTable>(
+  directory: Directory,
+  kind: K,
+  number: number | null,
+): Entities[K] | undefined {
   return number === null ? undefined : directory.get(kind, number)
 }
 
@@ -522,7 +604,8 @@ function sizeFault(campaign: unknown): Refusal | null {
 }
 
 function malformed(checked: { readonly status: 400 | 422; readonly errors: readonly FieldError[] }): Refusal {
-  const detail = checked.status === 400 ? 'The body has fields that are not right.' : 'The body breaks a rule.'
+  const detail =
+    checked.status === 400 ? 'The body has fields that are not right.' : 'The body breaks a rule.'
   return refused(checked.status, detail, checked.errors)
 }
 
@@ -531,7 +614,9 @@ function notThere(what: string): Refusal {
 }
 
 function noReference(path: string, what: string): Refusal {
-  return refused(422, `The body refers to something that is not there.`, [{ path, message: `there is no such ${what}` }])
+  return refused(422, `The body refers to something that is not there.`, [
+    { path, message: `there is no such ${what}` },
+  ])
 }
 
 function archived(): Refusal {

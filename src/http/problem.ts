@@ -26,7 +26,11 @@ export interface ProblemDetails {
   readonly errors?: readonly FieldError[]
 }
 
-export function problemDetails(status: number, detail: string, errors: readonly FieldError[] = []): ProblemDetails {
+export function problemDetails(
+  status: number,
+  detail: string,
+  errors: readonly FieldError[] = [],
+): ProblemDetails {
   const problem: ProblemDetails = { type: 'about:blank', title: TITLES[status] ?? 'Error', status, detail }
   return errors.length > 0 ? { ...problem, errors } : problem
 }

@@ -46,5 +46,6 @@ export function mayHold(filter: Uint32Array, k0: number, k1: number, k2: number)
 /** By the key's rank, so that a filter is filled from front to back when its keys come sorted. */
 function blockOf(filter: Uint32Array, k0: number): number {
   const blocks = filter.length >>> 3
-  return Math.floor((k0 * blocks) / 2 ** 32) << 3
+  // Exact: 32 bits of key times fewer than 2^21 blocks fit a double.
+  return ((k0 * 2 ** -32 * blocks) | 0) << 3
 }

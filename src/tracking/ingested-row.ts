@@ -11,7 +11,6 @@ import { assert } from '../core/assert.ts'
 export type IngestedRow = Uint32Array
 
 export const ROW_WORDS = 7
-export const ROW_BYTES = ROW_WORDS * 4
 export const KEY_WORDS = 4
 export const SECOND_WORD = 6
 

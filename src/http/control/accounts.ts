@@ -164,7 +164,10 @@ export function accountRoutes(routes: Routes, deps: ControlDeps): void {
         tag,
         summary: `List ${table}s`,
         roles: reads,
-        query: [...PAGE_QUERY, ...(ownerField === null ? [] : [{ name: ownerField, description: `Of this ${owner} only` }])],
+        query: [
+          ...PAGE_QUERY,
+          ...(ownerField === null ? [] : [{ name: ownerField, description: `Of this ${owner} only` }]),
+        ],
         answer: { status: 200, description: `A page of ${table}s`, schema: answers.pageOf(answer) },
       },
       async call => {
@@ -198,7 +201,11 @@ export function accountRoutes(routes: Routes, deps: ControlDeps): void {
       },
       async call => {
         const found = await findEntity(deps, table, call.param('id'), writeScope(call.principal, ...editors))
-        const outcome = await submit(deps, call, { name: patch, target: found.number, body: await call.patch() })
+        const outcome = await submit(deps, call, {
+          name: patch,
+          target: found.number,
+          body: await call.patch(),
+        })
         return json(outcome.status, outcome.body)
       },
     )

@@ -40,9 +40,13 @@ export const deposit = z
   .object({ id: z.string(), advertiserId: z.string(), amountMicros: micros, createdAt: time })
   .meta({ id: 'Deposit' })
 
-export const publisher = z.object({ id: z.string(), ...bodies.publisherBody.shape, ...made }).meta({ id: 'Publisher' })
+export const publisher = z
+  .object({ id: z.string(), ...bodies.publisherBody.shape, ...made })
+  .meta({ id: 'Publisher' })
 
-export const placement = z.object({ id: z.string(), ...bodies.placementBody.shape, ...made }).meta({ id: 'Placement' })
+export const placement = z
+  .object({ id: z.string(), ...bodies.placementBody.shape, ...made })
+  .meta({ id: 'Placement' })
 
 export const ad = z
   .object({ id: z.string(), campaignId: z.string().optional(), ...bodies.adState.shape })
@@ -95,7 +99,13 @@ export const charge = z
   .meta({ id: 'Charge' })
 
 export const refund = z
-  .object({ id: z.string(), eventId: z.string(), amountMicros: micros, refundedMicros: micros, reason: z.string() })
+  .object({
+    id: z.string(),
+    eventId: z.string(),
+    amountMicros: micros,
+    refundedMicros: micros,
+    reason: z.string(),
+  })
   .meta({ id: 'Refund' })
 
 export const balances = z
@@ -117,7 +127,9 @@ export const entry = z
     postings: z.array(z.object({ account: z.string(), amountMicros: micros })),
     chargesRoot: z.string().optional(),
     prevHash: z.string(),
-    hash: z.string().meta({ description: 'SHA-256(prevHash || JCS of the entry without hash), lowercase hex' }),
+    hash: z
+      .string()
+      .meta({ description: 'SHA-256(prevHash || JCS of the entry without hash), lowercase hex' }),
   })
   .meta({ id: 'Entry' })
 

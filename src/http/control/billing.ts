@@ -16,9 +16,14 @@ export function billingRoutes(routes: Routes, deps: ControlDeps): void {
       path: '/v1/charges/{eventId}',
       tag,
       summary: 'Read what became of an event',
-      description: 'By impression id, or by the click id of an ingested event. 404 until its first billable event.',
+      description:
+        'By impression id, or by the click id of an ingested event. 404 until its first billable event.',
       roles: 'admin; advertiser and reader their own',
-      answer: { status: 200, description: 'The charge with every state that it passed', schema: answers.charge },
+      answer: {
+        status: 200,
+        description: 'The charge with every state that it passed',
+        schema: answers.charge,
+      },
     },
     async call => {
       const charge = await findCharge(deps, call.param('eventId'), readScope(call.principal, 'advertiser'))
@@ -133,6 +138,13 @@ function ledgerRoutes(routes: Routes, deps: ControlDeps): void {
 
 function visibleBalances(balances: unknown, scope: Scope): unknown {
   if (scope.kind === 'all' || !isObject(balances) || !Array.isArray(balances['items'])) return balances
-  const visible = new Set([`advertiser:${scope.account}`, `credit:${scope.account}`, `publisher:${scope.account}`])
-  return { ...balances, items: balances['items'].filter(item => isObject(item) && visible.has(String(item['account']))) }
+  const visible = new Set([
+    `advertiser:${scope.account}`,
+    `credit:${scope.account}`,
+    `publisher:${scope.account}`,
+  ])
+  return {
+    ...balances,
+    items: balances['items'].filter(item => isObject(item) && visible.has(String(item['account']))),
+  }
 }

@@ -45,7 +45,10 @@ export function campaignRoutes(routes: Routes, deps: ControlDeps): void {
     },
     async call => {
       const scope = readScope(call.principal, 'advertiser')
-      return json(200, await listPage(deps, call, 'campaign', scope, { kind: 'advertiser', name: 'advertiserId' }))
+      return json(
+        200,
+        await listPage(deps, call, 'campaign', scope, { kind: 'advertiser', name: 'advertiserId' }),
+      )
     },
   )
   routes.add(
@@ -255,7 +258,8 @@ export async function findAd(
   if (number === null || campaignNumber === null) throw notThere('ad')
   const entity = await deps.queries.entity('campaign', campaignNumber)
   const advertiserId = bodies.isObject(entity) ? entity['advertiserId'] : undefined
-  if (!bodies.isObject(entity) || (scope.kind !== 'all' && scope.account !== advertiserId)) throw notThere('ad')
+  if (!bodies.isObject(entity) || (scope.kind !== 'all' && scope.account !== advertiserId))
+    throw notThere('ad')
   const ad = adsOf(entity).find(candidate => candidate['id'] === id)
   if (ad === undefined) throw notThere('ad')
   return { number, ad, campaign: { id: String(entity['id']), number: campaignNumber, entity } }

@@ -70,7 +70,9 @@ export async function requirePlacements(deps: ControlDeps, body: Record<string, 
   // Of a patch the form is not checked yet: what is too long or no text is for the one who decides.
   if (placements.length > 1000) return
   const missing = await Promise.all(
-    placements.map(async (id, index) => (typeof id !== 'string' || (await lookUp(deps, 'placement', id)) ? -1 : index)),
+    placements.map(async (id, index) =>
+      typeof id !== 'string' || (await lookUp(deps, 'placement', id)) ? -1 : index,
+    ),
   )
   const errors = missing
     .filter(index => index >= 0)

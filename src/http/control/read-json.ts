@@ -9,7 +9,8 @@ export async function readJson(request: Request, bytesMax: number): Promise<unkn
   const bytes = await readBytes(request, bytesMax)
   if (bytes.length === 0) return undefined
   const text = textOf(bytes)
-  if (!jsonDepthWithin(text, DEPTH_MAX)) throw new HttpProblem(400, `The body nests deeper than ${DEPTH_MAX} levels.`)
+  if (!jsonDepthWithin(text, DEPTH_MAX))
+    throw new HttpProblem(400, `The body nests deeper than ${DEPTH_MAX} levels.`)
   const value = parse(text)
   refuseProtoKeys(value, '')
   return value
@@ -48,7 +49,10 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new HttpProblem(400, `The body is not JSON: ${error instanceof Error ? error.message : 'it does not parse'}.`)
+    throw new HttpProblem(
+      400,
+      `The body is not JSON: ${error instanceof Error ? error.message : 'it does not parse'}.`,
+    )
   }
 }
 
@@ -58,7 +62,9 @@ function refuseProtoKeys(value: unknown, path: string): void {
   for (const [key, member] of Object.entries(value)) {
     const at = path === '' ? key : `${path}.${key}`
     if (key === '__proto__') {
-      throw new HttpProblem(400, 'The body has fields that are not right.', [{ path: at, message: 'unknown field' }])
+      throw new HttpProblem(400, 'The body has fields that are not right.', [
+        { path: at, message: 'unknown field' },
+      ])
     }
     refuseProtoKeys(member, at)
   }

@@ -23,7 +23,8 @@ export class QueryReader {
   }
 
   done(): void {
-    if (this.#errors.length > 0) throw new HttpProblem(400, 'The query has parameters that are not right.', this.#errors)
+    if (this.#errors.length > 0)
+      throw new HttpProblem(400, 'The query has parameters that are not right.', this.#errors)
   }
 
   text(name: string, lengthMax = 512): string | null {
@@ -72,7 +73,8 @@ export class QueryReader {
   page(): { limit: number; cursor: string | null } {
     const limit = this.integer('limit', 1, 200, 50)
     const cursor = this.text('cursor')
-    if (cursor !== null && !/^[\x21-\x7e]+$/.test(cursor)) this.fault('cursor', 'must be a nextCursor of this list')
+    if (cursor !== null && !/^[\x21-\x7e]+$/.test(cursor))
+      this.fault('cursor', 'must be a nextCursor of this list')
     return { limit, cursor }
   }
 }

@@ -1,5 +1,5 @@
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../core/time.ts'
 import { parseId } from '../../core/ids.ts'
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../core/time.ts'
 import { REPORT_DIMENSIONS, type ReportDimension, type ReportQuery } from '../../ports/control.ts'
 import { notThere, owns, readScope, type Scope } from './access.ts'
 import * as answers from './answers.ts'
@@ -135,7 +135,8 @@ async function readReport(deps: ControlDeps, query: QueryReader, scope: Scope): 
   const campaign =
     campaignId === null
       ? null
-      : (await findEntity(deps, 'campaign', campaignId, scope.kind === 'publisher' ? { kind: 'all' } : scope)).number
+      : (await findEntity(deps, 'campaign', campaignId, scope.kind === 'publisher' ? { kind: 'all' } : scope))
+          .number
   return { from, to, granularity, timeZone, groupBy, advertiser, publisher, campaign }
 }
 
@@ -170,6 +171,7 @@ function checkSpan(
 function readWindow(query: QueryReader): number {
   const parts = /^(\d{1,6})([smh])$/.exec(query.text('window') ?? '5m')
   const windowMs = parts === null ? 0 : Number(parts[1]) * UNIT_MS[parts[2]!]!
-  if (windowMs < SECOND_MS || windowMs > DAY_MS) query.fault('window', 'must be as 30s, 5m or 24h, at most a day')
+  if (windowMs < SECOND_MS || windowMs > DAY_MS)
+    query.fault('window', 'must be as 30s, 5m or 24h, at most a day')
   return windowMs
 }

@@ -4,8 +4,8 @@ import { type Checked, check, zoneFault } from '../../campaigns/edit-schemas.ts'
 import { HttpProblem } from '../problem.ts'
 import type { Principal } from './access.ts'
 import * as answers from './answers.ts'
-import { QueryReader } from './read-query.ts'
 import { readJson } from './read-json.ts'
+import { QueryReader } from './read-query.ts'
 
 export interface ParameterDoc {
   readonly name: string
@@ -25,7 +25,11 @@ export interface RouteSpec {
   readonly roles: string
   readonly query?: readonly ParameterDoc[]
   readonly body?: z.ZodType
-  readonly answer: { readonly status: 200 | 201 | 204; readonly description: string; readonly schema?: z.ZodType }
+  readonly answer: {
+    readonly status: 200 | 201 | 204
+    readonly description: string
+    readonly schema?: z.ZodType
+  }
   /** Other forms of the answer. */
   readonly alsoAnswers?: readonly string[]
 }
@@ -65,7 +69,8 @@ export class Call {
     const sent = await this.#json()
     const checked = check(schema, sent)
     const zone = zoneFault(sent)
-    if (!checked.ok) throw malformed(zone === null ? checked : { ...checked, errors: [...checked.errors, zone] })
+    if (!checked.ok)
+      throw malformed(zone === null ? checked : { ...checked, errors: [...checked.errors, zone] })
     if (zone !== null) throw malformed({ ok: false, status: 400, errors: [zone] })
     return sent as Record<string, unknown>
   }
@@ -87,19 +92,25 @@ export class Call {
     if (sent === undefined) return
     const keys = typeof sent === 'object' && sent !== null ? Object.keys(sent) : ['']
     if (keys.length > 0 || Array.isArray(sent)) {
-      throw new HttpProblem(400, 'This call takes no body.', keys.map(path => ({ path, message: 'unknown field' })))
+      throw new HttpProblem(
+        400,
+        'This call takes no body.',
+        keys.map(path => ({ path, message: 'unknown field' })),
+      )
     }
   }
 
   async #json(): Promise<unknown> {
     const sent = await readJson(this.request, this.#bodyBytesMax)
-    if (sent === undefined) throw new HttpProblem(400, 'The body is missing.', [{ path: '', message: 'is required' }])
+    if (sent === undefined)
+      throw new HttpProblem(400, 'The body is missing.', [{ path: '', message: 'is required' }])
     return sent
   }
 }
 
 function malformed(checked: Checked<unknown> & { ok: false }): HttpProblem {
-  const detail = checked.status === 400 ? 'The body has fields that are not right.' : 'The body breaks a rule.'
+  const detail =
+    checked.status === 400 ? 'The body has fields that are not right.' : 'The body breaks a rule.'
   return new HttpProblem(checked.status, detail, checked.errors)
 }
 
@@ -150,7 +161,9 @@ export class Routes {
   #principal(request: Request): Principal {
     const principal = this.#authenticate(request.headers.get('authorization'))
     if (principal !== null) return principal
-    throw new HttpProblem(401, 'Send a known key as `Authorization: Bearer KEY`.', [], { 'WWW-Authenticate': 'Bearer' })
+    throw new HttpProblem(401, 'Send a known key as `Authorization: Bearer KEY`.', [], {
+      'WWW-Authenticate': 'Bearer',
+    })
   }
 }
 
@@ -158,7 +171,8 @@ const IDEMPOTENCY_KEY = {
   name: 'Idempotency-Key',
   in: 'header' as const,
   required: false,
-  description: 'The same key and body give the first answer again; with another body 409. Scoped to the account.',
+  description:
+    'The same key and body give the first answer again; with another body 409. Scoped to the account.',
   schema: { type: 'string' as const, minLength: 1, maxLength: 255 },
 }
 
@@ -171,11 +185,22 @@ function documented(spec: RouteSpec) {
     description,
     schema: { type: 'string' as const },
   })
-  const inPath = [...spec.path.matchAll(/\{(.+?)\}/g)].map(match => parameter(match[1]!, 'path', true, 'Opaque id'))
-  const inQuery = (spec.query ?? []).map(each => parameter(each.name, 'query', each.required ?? false, each.description))
+  const inPath = [...spec.path.matchAll(/\{(.+?)\}/g)].map(match =>
+    parameter(match[1]!, 'path', true, 'Opaque id'),
+  )
+  const inQuery = (spec.query ?? []).map(each =>
+    parameter(each.name, 'query', each.required ?? false, each.description),
+  )
   const { status, description, schema } = spec.answer
-  const others = Object.fromEntries((spec.alsoAnswers ?? []).map(type => [type, { schema: { type: 'string' as const } }]))
-  const faults = [401, 403, ...(inPath.length > 0 ? [404] : []), ...(spec.body === undefined ? [] : [409, 413, 422])]
+  const others = Object.fromEntries(
+    (spec.alsoAnswers ?? []).map(type => [type, { schema: { type: 'string' as const } }]),
+  )
+  const faults = [
+    401,
+    403,
+    ...(inPath.length > 0 ? [404] : []),
+    ...(spec.body === undefined ? [] : [409, 413, 422]),
+  ]
   return {
     method: spec.method,
     path: spec.path,
@@ -186,11 +211,15 @@ function documented(spec: RouteSpec) {
     parameters: [...inPath, ...inQuery, ...(spec.method === 'post' ? [IDEMPOTENCY_KEY] : [])],
     ...(spec.body === undefined ? {} : { request: { body: { required: true, content: json(spec.body) } } }),
     responses: {
-      [status]: schema === undefined ? { description } : { description, content: { ...json(schema), ...others } },
+      [status]:
+        schema === undefined ? { description } : { description, content: { ...json(schema), ...others } },
       ...Object.fromEntries(
         [400, ...faults, 503].map(fault => [
           fault,
-          { description: FAULTS[fault]!, content: { 'application/problem+json': { schema: answers.problem } } },
+          {
+            description: FAULTS[fault]!,
+            content: { 'application/problem+json': { schema: answers.problem } },
+          },
         ]),
       ),
     },

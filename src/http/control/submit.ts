@@ -49,7 +49,8 @@ export async function submit(
     body,
     ...(claim === null ? {} : { claim }),
   }
-  if (utf8(JSON.stringify(command)).length > COMMAND_BYTES_MAX) throw new HttpProblem(413, 'The body is too large.')
+  if (utf8(JSON.stringify(command)).length > COMMAND_BYTES_MAX)
+    throw new HttpProblem(413, 'The body is too large.')
   const partition = claim?.partition ?? command.home
   const outcome = await commands.submit(partition, command)
   if (outcome.status >= 400) throw problemOf(outcome)
@@ -57,7 +58,7 @@ export async function submit(
   return { status: outcome.status, body: rest, replayed: replayed === true }
 }
 
-function claimOf(call: Call, said: unknown, partitions: number): Command['claim'] | null {
+function claimOf(call: Call, said: unknown, partitions: number): NonNullable<Command['claim']> | null {
   const given = call.method === 'POST' ? call.request.headers.get('idempotency-key') : null
   if (given === null) return null
   if (given.length < 1 || given.length > 255) {
@@ -78,7 +79,11 @@ function problemOf(outcome: CommandOutcome): HttpProblem {
   return new HttpProblem(outcome.status, detail, errors)
 }
 
-export function json(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Response {
+export function json(
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
   return new Response(JSON.stringify(body), {
     status,
     headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers },

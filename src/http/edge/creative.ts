@@ -1,6 +1,12 @@
 import type { Creative } from '../../campaigns/campaign.ts'
 
-const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
+const ESCAPES: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
 
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, character => ESCAPES[character]!)
@@ -37,7 +43,10 @@ export function adMarkup({ creative, clickUrl, impressionUrl, cacheBuster }: AdM
 }
 
 /** A landing page with its macros filled in. */
-export function landingPage(url: string, ids: { readonly clickId: string; readonly campaignId: string; readonly adId: string }): string {
+export function landingPage(
+  url: string,
+  ids: { readonly clickId: string; readonly campaignId: string; readonly adId: string },
+): string {
   if (!url.includes('${')) return url
   return url
     .replaceAll('${CLICK_ID}', encodeURIComponent(ids.clickId))

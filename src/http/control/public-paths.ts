@@ -1,0 +1,150 @@
+import type { OpenAPIHono } from '@hono/zod-openapi'
+
+const text = { type: 'string' as const }
+const object = { type: 'object' as const, additionalProperties: true }
+const json = (schema: object) => ({ content: { 'application/json': { schema } } })
+const query = (name: string, description: string, required = false) => ({
+  name,
+  in: 'query' as const,
+  required,
+  description,
+  schema: text,
+})
+
+const event = (id: string) => ({
+  type: 'object' as const,
+  additionalProperties: true,
+  required: [id, 'ad_id', 'timestamp'],
+  properties: Object.fromEntries(
+    [
+      id,
+      'ad_id',
+      'advertiser_id',
+      'user_id',
+      'timestamp',
+      'ip',
+      'user_agent',
+      'region',
+      'country',
+      'device_type',
+      'placement_id',
+    ].map(name => [name, text]),
+  ),
+})
+
+/** Operations that the serving and tracking side answers: described here, so that there is one document. */
+export function describePublicPaths(app: OpenAPIHono): void {
+  const registry = app.openAPIRegistry
+  const served = (tag: string) => ({ tags: [tag], security: [] })
+
+  registry.registerPath({
+    ...served('Serving'),
+    method: 'post',
+    path: '/openrtb2/auction',
+    summary: 'Ask for bids',
+    description: 'OpenRTB 2.6, gzip accepted. Unknown fields are ignored. Prices are decimal CPM.',
+    request: { body: { required: true, ...json({ ...object, description: 'BidRequest' }) } },
+    responses: {
+      200: { description: 'BidResponse', ...json(object) },
+      204: { description: 'No bid' },
+      400: { description: 'The request breaks the standard' },
+    },
+  })
+  registry.registerPath({
+    ...served('Serving'),
+    method: 'get',
+    path: '/serve',
+    summary: 'An ad for a placement',
+    parameters: [
+      query('placement', 'Placement id', true),
+      query('page', 'URL of the page'),
+      query('user', 'User id, for the frequency cap'),
+      query('format', '`json` for JSON; by default HTML for a frame'),
+    ],
+    responses: {
+      200: {
+        description: 'The ad',
+        content: {
+          'text/html': { schema: text },
+          'application/json': {
+            schema: {
+              type: 'object',
+              properties: {
+                ...Object.fromEntries(
+                  ['impressionId', 'campaignId', 'adId', 'adm', 'impressionUrl', 'clickUrl'].map(name => [
+                    name,
+                    text,
+                  ]),
+                ),
+                w: { type: 'integer' },
+                h: { type: 'integer' },
+              },
+            },
+          },
+        },
+      },
+      204: { description: 'No ad' },
+      404: { description: 'Unknown placement' },
+    },
+  })
+  registry.registerPath({
+    ...served('Serving'),
+    method: 'get',
+    path: '/tag.js',
+    summary: 'The tag of a page',
+    description: 'Fills each `<ins class="farthing" data-placement="ID"></ins>`.',
+    responses: { 200: { description: 'JavaScript', content: { 'text/javascript': { schema: text } } } },
+  })
+  registry.registerPath({
+    ...served('Tracking'),
+    method: 'get',
+    path: '/i',
+    summary: 'Count an impression',
+    parameters: [query('t', 'Token', true)],
+    responses: { 200: { description: 'Always a 1x1 GIF', content: { 'image/gif': { schema: text } } } },
+  })
+  registry.registerPath({
+    ...served('Tracking'),
+    method: 'get',
+    path: '/click',
+    summary: 'Count a click and go to the landing page',
+    parameters: [query('t', 'Token'), query('adId', 'Without a token: counted apart, never billed')],
+    responses: {
+      302: { description: 'To the landing page' },
+      400: { description: 'A forged or broken token' },
+    },
+  })
+  for (const kind of ['click', 'impression'] as const) {
+    const id = `${kind}_id`
+    registry.registerPath({
+      tags: ['Tracking'],
+      security: [{ bearer: [] }],
+      method: 'post',
+      path: `/events/${kind}`,
+      summary: `Report ${kind}s from a server`,
+      description: 'One event or up to 1,000. Unknown fields are kept. Roles: ingest, admin.',
+      request: {
+        body: {
+          required: true,
+          ...json({ oneOf: [event(id), { type: 'array', maxItems: 1000, items: event(id) }] }),
+        },
+      },
+      responses: {
+        202: {
+          description: 'Durable',
+          ...json({
+            type: 'object',
+            properties: {
+              accepted: { type: 'integer' },
+              refused: {
+                type: 'array',
+                items: { type: 'object', properties: { index: { type: 'integer' }, [id]: text, code: text } },
+              },
+            },
+          }),
+        },
+        400: { description: 'A single bad event, or an empty array' },
+      },
+    })
+  }
+}

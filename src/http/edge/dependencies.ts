@@ -1,0 +1,42 @@
+import type { Advertiser, Placement, Publisher } from '../../campaigns/campaign.ts'
+import type { Clock } from '../../core/time.ts'
+import type { RecordBuffer } from '../../records/record-buffer.ts'
+import type { AddressRanges } from '../../screening/address.ts'
+import type { AgentClassifier } from '../../screening/agent.ts'
+import type { ClickRate } from '../../screening/rate.ts'
+import type { TokenSigner } from '../../tracking/token.ts'
+import type { Counters } from './counters.ts'
+
+/** What an edge knows of an ad without asking anyone. Ads that serve no more are kept: their clicks go on. */
+export interface AdFacts {
+  readonly campaign: number
+  readonly advertiser: number
+  readonly landingUrl: string
+}
+
+/** Everything that the handlers of serving and tracking work with. */
+export interface EdgeDependencies {
+  readonly clock: Clock
+  readonly partitions: number
+  readonly publicUrl: string
+  readonly log: { readonly buffer: RecordBuffer; flushed(): Promise<void> }
+  readonly signer: TokenSigner
+  readonly counters: Counters
+  readonly agents: AgentClassifier
+  readonly clickRate: ClickRate
+  readonly dataCentres: AddressRanges
+  readonly trustedProxies: AddressRanges
+  readonly countryOf: (address: string) => string | null
+  readonly ad: (number: number) => AdFacts | null
+  readonly placement: (number: number) => Placement | null
+  readonly publisher: (number: number) => Publisher | null
+  readonly publisherByDomain: (domain: string) => Publisher | null
+  readonly advertiser: (number: number) => Advertiser | null
+  readonly authenticate: (authorization: string | null) => { readonly role: string; readonly accountId: string | null } | null
+}
+
+/** A request with the address of its socket. */
+export interface EdgeRequest {
+  readonly request: Request
+  readonly peer: string
+}
