@@ -59,7 +59,7 @@ async function measure(
   append: (log: LogClient, serial: number) => Promise<void>,
 ): Promise<LogFigures> {
   // Not in memory: FARTHING_BENCH_DIR says where the disk is that is to be measured.
-  const folder = mkdtempSync(join(process.env.FARTHING_BENCH_DIR ?? tmpdir(), 'farthing-bench-'))
+  const folder = mkdtempSync(join(process.env['FARTHING_BENCH_DIR'] ?? tmpdir(), 'farthing-bench-'))
   const log = await openLog({ path: join(folder, 'log.sqlite'), partitions: PARTITIONS })
   const waitsMs: number[] = []
   let serial = 0

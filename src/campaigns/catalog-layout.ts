@@ -66,7 +66,7 @@ export const Offer = {
 } as const
 export const OFFER_CPC = 1
 
-export const AD_WORDS = 12
+export const AD_WORDS = 13
 export const AdWord = {
   adSlot: 0,
   campaignRow: 1,
@@ -83,6 +83,8 @@ export const AdWord = {
   text: 9,
   landingBytes: 10,
   detailBytes: 11,
+  /** How many of the domains are the advertiser's own: they come first, their parents behind them. */
+  ownDomains: 12,
 } as const
 export const AD_SECURE = 1
 
@@ -105,14 +107,14 @@ export interface LaidOutCampaign {
   readonly listed: boolean
   /** Slots of the campaign's ads, in their order. */
   readonly adSlots: readonly number[]
+  /** The bounds on their click rates, billionths. */
+  readonly boundsPpb: readonly number[]
 }
 
 export interface LayoutTerms {
   readonly kind: 'base' | 'delta'
   readonly version: number
   readonly baseVersion: number
-  /** The bound on an ad's click rate, billionths. */
-  readonly clickRateBoundPpb: (adSlot: number) => number
 }
 
 export function layOut(campaigns: readonly LaidOutCampaign[], terms: LayoutTerms): CatalogSnapshot {
@@ -182,7 +184,7 @@ class Layout {
     for (const i of order) {
       const ad = campaign.ads[i]!
       if (ad.status !== 'active') continue
-      const boundPpb = this.terms.clickRateBoundPpb(adSlots[i]!)
+      const boundPpb = entry.boundsPpb[i]!
       const first = this.addAd(campaign, ad, adSlots[i]!, row, boundPpb)
       if (group?.size !== sizeOf(i)) {
         group = { size: sizeOf(i), first, count: 0, boundPpb: 0 }
@@ -233,6 +235,7 @@ class Layout {
       text,
       landingBytes,
       detailBytes,
+      new Set(ad.adomain.map(domain => domain.toLowerCase())).size,
     )
     return at
   }

@@ -1,7 +1,7 @@
 import { assert } from '../core/assert.ts'
 import { parseId } from '../core/ids.ts'
-import { clickRateBoundPpb } from '../serving/click-rate.ts'
 import type { Campaign, CampaignMoney, CatalogChange } from './campaign.ts'
+import { clickRateBoundPpb, hasDrifted } from './catalog-bound.ts'
 import { AD_SLOTS_MAX, CAMPAIGN_SLOTS_MAX, type SharedColumns, Slots, Stop } from './catalog-columns.ts'
 import { type CatalogSnapshot, type LaidOutCampaign, layOut } from './catalog-layout.ts'
 import { scheduleState } from './schedule.ts'
@@ -13,6 +13,9 @@ export const DELTA_CAMPAIGNS_MAX = 1000
 /** Stopped campaigns that the lists may carry before the base is built without them: a scan passes each by. */
 export const STOPPED_LISTED_MAX = 2000
 
+/** Seconds in which every campaign's click rates are looked at once. */
+const RATE_ROUND_SECONDS = 30
+
 interface Entry extends LaidOutCampaign {
   campaign: Campaign
   money: CampaignMoney
@@ -20,6 +23,8 @@ interface Entry extends LaidOutCampaign {
   /** Whether its newest layout is in the lists. */
   listed: boolean
   stopped: number
+  /** What its ads' places in the lists stand on, by ad. */
+  boundsPpb: readonly number[]
 }
 
 /**
@@ -36,6 +41,8 @@ export class CatalogBuilder {
   private readonly entries = new Map<number, Entry>()
   private readonly campaignSlots = new Slots(CAMPAIGN_SLOTS_MAX)
   private readonly adSlots = new Slots(AD_SLOTS_MAX)
+  private readonly inOrder: Entry[] = []
+  private rateCursor = 0
   /** Those whose schedule can open and close them. */
   private readonly timed = new Set<Entry>()
   /** Changed since the base. */
@@ -64,6 +71,22 @@ export class CatalogBuilder {
   /** Once a second: opens and closes by schedule. */
   refresh(now: number): void {
     for (const entry of this.timed) this.restop(entry, now)
+    this.followRates()
+  }
+
+  /** Looks at a share of the campaigns each second, and lays those out anew whose click rate left its bound behind. */
+  private followRates(): void {
+    const some = Math.ceil(this.inOrder.length / RATE_ROUND_SECONDS)
+    for (let i = 0; i < some; i++) {
+      const entry = this.inOrder[this.rateCursor++ % this.inOrder.length]!
+      if (!entry.listed || entry.campaign.bid.model !== 'cpc') continue
+      const drifted = entry.adSlots.some((adSlot, ad) => {
+        return hasDrifted(entry.boundsPpb[ad]!, this.columns.clickRatePpb[adSlot]!)
+      })
+      if (!drifted) continue
+      this.changed.add(entry)
+      this.pending = true
+    }
   }
 
   /** The newest snapshot, where anything changed that a reader would see; null else. A base comes first. */
@@ -75,6 +98,7 @@ export class CatalogBuilder {
       this.restop(entry, now)
       if (entry.listed && entry.stopped !== 0) this.stoppedListed--
       entry.listed = entry.stopped === 0
+      entry.boundsPpb = entry.adSlots.map(adSlot => clickRateBoundPpb(this.columns.clickRatePpb[adSlot]!))
     }
     this.version++
     if (base) {
@@ -86,7 +110,6 @@ export class CatalogBuilder {
       kind: base ? 'base' : 'delta',
       version: this.version,
       baseVersion: this.baseVersion,
-      clickRateBoundPpb: adSlot => clickRateBoundPpb(this.columns.clickRatePpb[adSlot]!),
     })
   }
 
@@ -106,8 +129,9 @@ export class CatalogBuilder {
     let entry = this.entries.get(number)
     if (entry === undefined) {
       this.columns.campaignNumbers[slot] = number
-      entry = { slot, campaign, money, adSlots, listed: false, stopped: 0 }
+      entry = { slot, campaign, money, adSlots, listed: false, stopped: 0, boundsPpb: [] }
       this.entries.set(number, entry)
+      this.inOrder.push(entry)
     } else {
       // A snapshot of the start may be behind the change that follows it, never the other way round.
       if (campaign.version < entry.campaign.version) return

@@ -25,7 +25,7 @@ const text = (lengthMax: number) =>
     })
     .refine(value => /\S/.test(value), { error: 'must not be blank' })
     .refine(value => !/\p{Cc}|\p{Cs}/u.test(value), { error: 'must not hold control characters' })
-    .meta({ type: 'string', minLength: 1, maxLength: lengthMax })
+    .meta({ minLength: 1, maxLength: lengthMax })
 const name = text(200).meta({ example: 'Autumn' })
 const amountMicros = z.int().min(1).max(MICROS_MAX).meta({ description: 'Millionths of the currency unit' })
 const microsFromZero = z.int().min(0).max(MICROS_MAX).meta({ description: 'Millionths of the currency unit' })
@@ -35,7 +35,7 @@ const email = z.email().max(254)
 const hostname = z
   .string()
   .max(253)
-  .regex(/^(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/i, {
+  .regex(/^(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$/, {
     error: 'must be a domain name, in punycode beyond ASCII',
   })
   .meta({ example: 'example.com' })
@@ -50,7 +50,7 @@ const webUrl = z
     const fault = webUrlFault(value)
     if (fault !== null) context.addIssue({ code: 'custom', message: fault })
   })
-  .meta({ type: 'string', format: 'uri' })
+  .meta({ format: 'uri' })
 const landingUrl = webUrl
   .superRefine((value, context) => {
     if (webUrlFault(value) === null && leadsToPrivateHost(value)) {
@@ -58,7 +58,6 @@ const landingUrl = webUrl
     }
   })
   .meta({
-    type: 'string',
     format: 'uri',
     description: 'May hold ${CLICK_ID}, ${CAMPAIGN_ID}, ${AD_ID}',
     example: 'https://example.com/a',
@@ -93,7 +92,7 @@ const time = z
   .refine(value => parseTime(value) !== null, {
     error: 'must be an RFC 3339 time from 1970 on, with its offset',
   })
-  .meta({ type: 'string', format: 'date-time', example: '2026-11-01T00:00:00.000Z' })
+  .meta({ format: 'date-time', example: '2026-11-01T00:00:00.000Z' })
 
 const bid = z.strictObject({
   model: z.enum(['cpc', 'cpm']),
@@ -271,9 +270,10 @@ export const placementState = z.strictObject({
   bcat: codes,
   audience: z
     .unknown()
-    .refine(value => value === undefined || JSON.stringify(value).length <= 16_384, {
+    .refine(value => JSON.stringify(value).length <= 16_384, {
       error: 'must have at most 16384 characters as JSON',
     })
+    .default(null)
     .meta({ description: 'Any JSON that describes who is reached' }),
   estimatedMonthlyImpressions: count.nullable().default(null),
 })

@@ -15,6 +15,8 @@ export function webUrlFault(text: string): string | null {
   const url = parsed(text)
   if (url === null) return 'must be a well-formed URL'
   if (url.username !== '' || url.password !== '') return 'must not hold a user name or password'
+  // Parsers let `${CLICK_ID}` pass as a host: the domain that a page leads to must not come with the click.
+  if (!/^([a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])$/.test(url.hostname)) return 'must name a host'
   return null
 }
 

@@ -21,7 +21,10 @@ export function hash53(text: string, from = 0): number {
   return 4_294_967_296 * (two & 0x1fffff) + (one >>> 0) || 1
 }
 
-/** A banner size as one number. */
+/** The longest side of an ad, pixels. */
+export const SIDE_MAX = 65_535
+
+/** A banner size as one number; sides are at most SIDE_MAX. */
 export function sizeKey(w: number, h: number): number {
   return ((w & 0xffff) << 16) | (h & 0xffff)
 }
@@ -88,9 +91,9 @@ export function loadsSecurely(creative: Creative): boolean {
   }
 }
 
-/** Values that a blocked domain may name to block the ad: its advertiser's domains and their parents. */
+/** Values that a blocked domain may name to block the ad: its advertiser's domains, then their parents. */
 export function advertiserDomains(ad: Ad): string[] {
-  return [...new Set(ad.adomain.flatMap(domainSuffixes))]
+  return [...new Set([...ad.adomain.map(domain => domain.toLowerCase()), ...ad.adomain.flatMap(domainSuffixes)])]
 }
 
 export function adCategories(ad: Ad): string[] {

@@ -1,27 +1,16 @@
+import { PRIOR_PPB } from '../campaigns/catalog-bound.ts'
 import { AD_SLOTS_MAX, type SharedColumns } from '../campaigns/catalog-columns.ts'
 
-/** Click rates are in billionths. What an ad is assumed to get before anything is known: one click in a thousand. */
-export const PRIOR_PPB = 1_000_000
 /** Impressions that the prior counts for. */
 export const PRIOR_IMPRESSIONS = 1000
 /** Impressions that the ad's own rate counts for where one placement is looked at. */
 export const AD_IMPRESSIONS = 2000
-/**
- * How far above the rate at which it was indexed an ad may be scored, until it is laid out again. The scan looks at
- * every click campaign within so much of the price to beat: at 2 it looked at 40 times as many as at 1.2.
- */
-export const HEADROOM = 1.2
 /** Pairs of ad and placement that are remembered. The one with the fewest impressions of a bucket makes room. */
 export const PAIRS_MAX = 1 << 17
 const BUCKET = 4
 /** Counts are halved here, so that a rate follows its time. */
 export const IMPRESSIONS_KEPT = 4_000_000
 const BILLION = 1_000_000_000
-
-/** The rate that an ad is indexed under, given its learned one (0: none yet). Scores are clipped to it. */
-export function clickRateBoundPpb(learnedPpb: number): number {
-  return Math.min(BILLION, Math.ceil((learnedPpb === 0 ? PRIOR_PPB : learnedPpb) * HEADROOM))
-}
 
 /** Click rates by ad, and by ad and placement, each drawn towards the wider one while little is known. */
 export class ClickRates {

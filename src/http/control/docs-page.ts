@@ -22,21 +22,21 @@ export function docsPage(document: Document): string {
   const schemas = asFields(document.components?.schemas)
   const sections = tags.map(tag => {
     const own = operations.filter(operation => operation.tag === tag)
-    return `<section id="${slug(tag)}"><h2>${escape(tag)}</h2>${own.map(each => operationHtml(each, schemas)).join('')}</section>`
+    return `<section id="${slug(tag)}"><h2>${escapeHtml(tag)}</h2>${own.map(each => operationHtml(each, schemas)).join('')}</section>`
   })
   const contents = tags.map(tag => {
     const own = operations.filter(operation => operation.tag === tag)
     const links = own.map(
       each =>
-        `<li><a href="#${each.id}"><code>${each.method.toUpperCase()} ${escape(each.path)}</code></a></li>`,
+        `<li><a href="#${each.id}"><code>${each.method.toUpperCase()} ${escapeHtml(each.path)}</code></a></li>`,
     )
-    return `<li><a href="#${slug(tag)}">${escape(tag)}</a><ul>${links.join('')}</ul></li>`
+    return `<li><a href="#${slug(tag)}">${escapeHtml(tag)}</a><ul>${links.join('')}</ul></li>`
   })
   return (
     '<!doctype html><html lang="en"><head><meta charset="utf-8">' +
     '<meta name="viewport" content="width=device-width, initial-scale=1">' +
-    `<title>${escape(document.info.title)} API</title><style>${STYLE}</style></head><body>` +
-    `<nav aria-label="Contents"><h1>${escape(document.info.title)} API</h1><ul>${contents.join('')}</ul></nav><main>` +
+    `<title>${escapeHtml(document.info.title)} API</title><style>${STYLE}</style></head><body>` +
+    `<nav aria-label="Contents"><h1>${escapeHtml(document.info.title)} API</h1><ul>${contents.join('')}</ul></nav><main>` +
     `<p>${prose(document.info.description ?? '')}</p>` +
     '<p>The same as <a href="/openapi.json">OpenAPI 3.1</a>. Send <code>Authorization: Bearer KEY</code>.</p>' +
     `${sections.join('')}</main></body></html>`
@@ -57,7 +57,7 @@ function operationsOf(document: Document): readonly Operation[] {
 function operationHtml(operation: Operation, schemas: Fields): string {
   const { fields, method, path } = operation
   const parts = [
-    `<h3><code><b class="${method}">${method.toUpperCase()}</b> ${escape(path)}</code></h3>`,
+    `<h3><code><b class="${method}">${method.toUpperCase()}</b> ${escapeHtml(path)}</code></h3>`,
     `<p><strong>${prose(fields['summary'])}.</strong></p>`,
     String(fields['description'] ?? '')
       .split('\n\n')
@@ -66,7 +66,7 @@ function operationHtml(operation: Operation, schemas: Fields): string {
     parametersHtml(fields['parameters']),
     bodyHtml(fields['requestBody'], schemas),
     answersHtml(fields['responses'], schemas),
-    `<h4>Example</h4><pre>${escape(curl(operation, schemas))}</pre>`,
+    `<h4>Example</h4><pre>${escapeHtml(curl(operation, schemas))}</pre>`,
   ]
   return `<article id="${operation.id}">${parts.join('')}</article>`
 }
@@ -77,7 +77,7 @@ function parametersHtml(parameters: unknown): string {
     .map(asFields)
     .map(
       each =>
-        `<tr><td><code>${escape(each['name'])}</code></td><td>${escape(each['in'])}</td>` +
+        `<tr><td><code>${escapeHtml(each['name'])}</code></td><td>${escapeHtml(each['in'])}</td>` +
         `<td>${each['required'] === true ? 'required' : ''}</td><td>${prose(each['description'])}</td></tr>`,
     )
   return `<h4>Parameters</h4><table><tr><th>Name</th><th>In</th><th></th><th>What</th></tr>${rows.join('')}</table>`
@@ -85,7 +85,7 @@ function parametersHtml(parameters: unknown): string {
 
 function bodyHtml(body: unknown, schemas: Fields): string {
   const schema = schemaIn(body)
-  return schema === null ? '' : `<h4>Body</h4><pre>${escape(outline(schema, schemas, 0))}</pre>`
+  return schema === null ? '' : `<h4>Body</h4><pre>${escapeHtml(outline(schema, schemas, 0))}</pre>`
 }
 
 function answersHtml(responses: unknown, schemas: Fields): string {
@@ -94,8 +94,8 @@ function answersHtml(responses: unknown, schemas: Fields): string {
     const shape =
       schema === null
         ? ''
-        : `<details><summary>Shape</summary><pre>${escape(outline(schema, schemas, 0))}</pre></details>`
-    return `<tr><td><code>${escape(status)}</code></td><td>${prose(asFields(response)['description'])}${shape}</td></tr>`
+        : `<details><summary>Shape</summary><pre>${escapeHtml(outline(schema, schemas, 0))}</pre></details>`
+    return `<tr><td><code>${escapeHtml(status)}</code></td><td>${prose(asFields(response)['description'])}${shape}</td></tr>`
   })
   return `<h4>Answers</h4><table>${rows.join('')}</table>`
 }
@@ -207,10 +207,10 @@ function asFields(value: unknown): Fields {
 
 /** Text with `code` in it. */
 function prose(text: unknown): string {
-  return escape(text ?? '').replace(/`([^`]+)`/g, '<code>$1</code>')
+  return escapeHtml(text ?? '').replace(/`([^`]+)`/g, '<code>$1</code>')
 }
 
-function escape(text: unknown): string {
+function escapeHtml(text: unknown): string {
   return String(text)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')

@@ -1,8 +1,9 @@
 import type { Advertiser, Placement, Publisher } from '../../campaigns/campaign.ts'
 import type { Clock } from '../../core/time.ts'
 import type { RecordBuffer } from '../../records/record-buffer.ts'
-import type { AddressRanges } from '../../screening/address.ts'
+import type { AddressRanges } from '../../screening/address-ranges.ts'
 import type { AgentClassifier } from '../../screening/agent.ts'
+import type { DataCentres } from '../../screening/data-centre.ts'
 import type { ClickRate } from '../../screening/rate.ts'
 import type { TokenSigner } from '../../tracking/token.ts'
 import type { Counters } from './counters.ts'
@@ -24,7 +25,7 @@ export interface EdgeDependencies {
   readonly counters: Counters
   readonly agents: AgentClassifier
   readonly clickRate: ClickRate
-  readonly dataCentres: AddressRanges
+  readonly dataCentres: DataCentres
   readonly trustedProxies: AddressRanges
   readonly countryOf: (address: string) => string | null
   readonly ad: (number: number) => AdFacts | null

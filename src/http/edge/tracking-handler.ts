@@ -3,7 +3,7 @@ import { appendEvent } from '../../records/events.ts'
 import { RecordKind } from '../../records/record.ts'
 import { readTokenBody } from '../../records/token-body.ts'
 import { clientAddress } from '../../screening/address.ts'
-import { screen } from '../../screening/screen.ts'
+import { isSpeculative, screen } from '../../screening/screen.ts'
 import { problemResponse } from '../problem.ts'
 import { landingPage } from './creative.ts'
 import type { EdgeDependencies, EdgeRequest } from './dependencies.ts'
@@ -36,7 +36,7 @@ export function handleImpression(deps: EdgeDependencies, { request, peer }: Edge
   }
   counters.add('impressions')
   const fromServer = parameter(request.url, 'b') === '1'
-  append(deps, { request, peer, body, kind: RecordKind.impression, fromServer, rate: false })
+  append(deps, { request, peer, body, kind: RecordKind.impression, fromServer })
   // Nobody waits for a pixel: it is answered at once, and durable within the same commit as its neighbours.
   deps.log.flushed().catch(() => counters.add('lost'))
   return new Response(PIXEL, { headers: PIXEL_HEADERS })
@@ -56,9 +56,7 @@ export function handleClick(deps: EdgeDependencies, { request, peer }: EdgeReque
   const facts = deps.ad(token.ad)
   if (facts === null) return problemResponse(404, 'There is no such ad.')
   counters.add('clicks')
-  const { address, agent } = client(deps, request, peer)
-  const rate = request.method !== 'HEAD' && deps.clickRate.over(`${address}\n${agent}`, deps.clock.now())
-  append(deps, { request, peer, body, kind: RecordKind.click, fromServer: false, rate })
+  append(deps, { request, peer, body, kind: RecordKind.click, fromServer: false })
   const location = landingPage(facts.landingUrl, {
     clickId: formatUuid(body, 2),
     campaignId: formatId('campaign', token.campaign),
@@ -99,37 +97,33 @@ function openToken(deps: EdgeDependencies, url: string): Uint8Array | null {
   return token === null ? null : deps.signer.open(token)
 }
 
-function client(deps: EdgeDependencies, request: Request, peer: string): { address: string; agent: string } {
-  const { headers } = request
-  const address = clientAddress({ peer, forwardedFor: headers.get('x-forwarded-for'), trusted: deps.trustedProxies })
-  return { address, agent: headers.get('user-agent') ?? '' }
-}
-
 function append(
   deps: EdgeDependencies,
   event: EdgeRequest & {
     readonly body: Uint8Array
     readonly kind: typeof RecordKind.impression | typeof RecordKind.click
     readonly fromServer: boolean
-    readonly rate: boolean
   },
 ): void {
-  const { request, peer, body, kind, fromServer, rate } = event
-  const { address, agent } = client(deps, request, peer)
+  const { request, peer, body, kind, fromServer } = event
   const { headers } = request
-  const verdict = screen({
-    method: request.method,
-    purpose: headers.get('sec-purpose') ?? headers.get('purpose') ?? headers.get('x-moz') ?? headers.get('x-purpose'),
-    robot: deps.agents.classify(agent).robot,
-    fromServer,
-    dataCentre: deps.dataCentres.contains(address),
-    rate,
-  })
+  const at = deps.clock.now()
+  const verdict = screen(
+    {
+      kind: kind === RecordKind.click ? 'click' : 'impression',
+      speculative: isSpeculative(request.method, headers),
+      fromServer,
+      userAgent: headers.get('user-agent') ?? '',
+      address: clientAddress({ peer, forwardedFor: headers.get('x-forwarded-for'), trusted: deps.trustedProxies }),
+      at,
+    },
+    deps,
+  )
   const { partition } = readImpressionKey(new DataView(body.buffer, body.byteOffset, body.byteLength), 2)
   appendEvent(deps.log.buffer, {
     kind,
     partition,
-    receivedAt: deps.clock.now(),
+    receivedAt: at,
     token: body,
     verdict,
     fromServer,

@@ -1,0 +1,49 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { SigningKey } from '../tracking/token.ts'
+
+interface KeyFile {
+  readonly signing: readonly { readonly number: number; readonly secret: string; readonly createdAt: string }[]
+  readonly admin: string
+}
+
+export interface InstallationKeys {
+  readonly signing: readonly SigningKey[]
+  /** The admin key of this installation, where the environment gives none. */
+  readonly admin: string
+  /** Whether it was made just now, and has to be shown once. */
+  readonly fresh: boolean
+}
+
+/** Reads the keys of a data folder, which only its owner may read; makes them at the first start. */
+export function openKeys(folder: string): InstallationKeys {
+  const path = join(folder, 'keys.json')
+  const fresh = !existsSync(path)
+  if (fresh) write(path, { signing: [newKey(0)], admin: `fk_${randomBytes(24).toString('base64url')}` })
+  const file = JSON.parse(readFileSync(path, 'utf8')) as KeyFile
+  return {
+    signing: file.signing.map(({ number, secret }) => ({ number, secret: Buffer.from(secret, 'base64') })),
+    admin: file.admin,
+    fresh,
+  }
+}
+
+/** Adds a key that signs from the next start on. Older keys still verify: links that are out go on working. */
+export function rotateKeys(folder: string): number {
+  const path = join(folder, 'keys.json')
+  const file = JSON.parse(readFileSync(path, 'utf8')) as KeyFile
+  const number = (file.signing.at(-1)!.number + 1) % 256
+  write(path, { ...file, signing: [...file.signing.filter(key => key.number !== number), newKey(number)] })
+  return number
+}
+
+function newKey(number: number) {
+  return { number, secret: randomBytes(32).toString('base64'), createdAt: new Date().toISOString() }
+}
+
+function write(path: string, file: KeyFile): void {
+  const next = `${path}.next`
+  writeFileSync(next, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 })
+  renameSync(next, path)
+}

@@ -1,0 +1,275 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { openCountryTable } from '../adapters/geo/country.ts'
+import { nextBootNumber } from '../adapters/boot-number.ts'
+import { openKeys } from '../adapters/signing-keys.ts'
+import { openDataFolder } from '../adapters/sqlite/data-folder.ts'
+import { newEdgeColumns, newSharedColumns } from '../campaigns/catalog-columns.ts'
+import { CatalogReader } from '../campaigns/catalog-reader.ts'
+import { stopBits } from '../campaigns/catalog.ts'
+import type { Decided } from '../billing/decider.ts'
+import type { Environment, ServeOptions } from '../config.ts'
+import { parseId } from '../core/ids.ts'
+import { controlApp } from '../http/control/app.ts'
+import { Directory } from '../http/directory.ts'
+import { Counters } from '../http/edge/counters.ts'
+import type { EdgeDependencies } from '../http/edge/dependencies.ts'
+import { RequestCounts } from '../http/edge/request-counts.ts'
+import { type RunningServer, startServer } from '../http/server.ts'
+import type { Status } from '../http/status.ts'
+import { RecordKind } from '../records/record.ts'
+import { AddressRanges, parseCidr } from '../screening/address-ranges.ts'
+import { AgentClassifier } from '../screening/agent.ts'
+import { DataCentres } from '../screening/data-centre.ts'
+import { ClickRate } from '../screening/rate.ts'
+import { Candidates } from '../serving/candidates.ts'
+import { ClickRates } from '../serving/click-rate.ts'
+import { FrequencyCaps } from '../serving/frequency.ts'
+import { Leases } from '../serving/leases.ts'
+import { Server as AdServer } from '../serving/serve.ts'
+import { ImpressionIds } from '../tracking/impression-ids.ts'
+import { TokenSigner } from '../tracking/token.ts'
+import type { FromBuilder, OpenBuilder } from './builder-thread.ts'
+import { CommandsClient } from './commands-client.ts'
+import type { FromDecider, ToDecider } from './decider-messages.ts'
+import { openLog } from './open-log.ts'
+import { readerClient } from './reader-client.ts'
+
+/** On one machine; fixed for life. */
+export const PARTITIONS = 16
+/** How often the edge tells the treasury what it chose. */
+const ASK_MS = 50
+/** How often requests that were answered are written into the log. */
+const COUNTS_MS = 1000
+
+export interface Installation {
+  readonly url: string
+  readonly adminKey: string
+  /** Whether the admin key was made at this start, and has to be shown. */
+  readonly adminKeyIsNew: boolean
+  readonly status: Status
+  readonly counters: Counters
+  close(): Promise<void>
+}
+
+/**
+ * Everything in one process on embedded engines. HTTP on this thread; the log, the decider, the catalog's builder and
+ * the reader on threads of their own, so that neither a commit nor an edit stalls a request.
+ */
+export async function startEmbedded(options: ServeOptions, environment: Environment): Promise<Installation> {
+  const folder = openDataFolder(options.data)
+  const keys = openKeys(folder.path)
+  const clock = { now: () => Date.now() + environment.clockOffsetMs }
+  const adminKey = environment.adminKey ?? keys.admin
+  const directory = new Directory(adminKey)
+  const log = await openLog({ path: folder.logPath, partitions: PARTITIONS })
+  const counters = new Counters()
+  const status: Status = { ready: false, recording: true, problem: null, lagMs: 0, decided: 0, charged: 0 }
+
+  const shared = newSharedColumns()
+  const edge = newEdgeColumns()
+  const catalog = new CatalogReader()
+  const leases = new Leases(1, catalog, edge)
+  const rates = new ClickRates(shared)
+
+  const line = new MessageChannel()
+  const builder = new Worker(new URL('./builder-thread.ts', import.meta.url))
+  builder.onmessage = ({ data }: MessageEvent<FromBuilder>) => {
+    if (catalog.install(data.snapshot)) leases.settle()
+  }
+  builder.postMessage(
+    { kind: 'open', columns: shared, clockOffsetMs: environment.clockOffsetMs, decider: line.port2 } satisfies OpenBuilder,
+    [line.port2],
+  )
+
+  const reader = new Worker(new URL('./reader-thread.ts', import.meta.url))
+  const commands = new CommandsClient(log, clock.now)
+  const decider = new Worker(new URL('./decider-thread.ts', import.meta.url))
+  const ready = Promise.withResolvers<void>()
+  const closed = Promise.withResolvers<void>()
+
+  function onDecided(decided: Decided): void {
+    for (const change of decided.catalog) {
+      directory.apply(change)
+      if (change.kind !== 'campaign' || catalog.slotOf(campaignNumber(change.campaign.id)) < 0) continue
+      // Before the answer goes out: a paused campaign is chosen no more, whenever the builder comes to it.
+      if (stopBits(change.campaign, change.money, clock.now()) !== 0) {
+        catalog.hold(campaignNumber(change.campaign.id), change.campaign.version)
+      }
+    }
+    for (const { requestId, outcome } of decided.outcomes) commands.settle(requestId, outcome)
+    for (const grant of decided.grants) leases.onGrant(grant)
+    observe(decided.observed)
+    if (decided.decided === 0) return
+    status.lagMs = decided.lagMs
+    status.decided += decided.decided
+    status.charged += decided.charged
+  }
+
+  function observe(observed: readonly number[]): void {
+    for (let i = 0; i < observed.length; i += 4) {
+      const adSlot = catalog.adSlotOf(observed[i]!)
+      if (adSlot < 0) continue
+      rates.observe({ adSlot, placement: observed[i + 1]!, impressions: observed[i + 2]!, clicks: observed[i + 3]! })
+    }
+  }
+
+  decider.onmessage = ({ data }: MessageEvent<FromDecider>) => {
+    switch (data.kind) {
+      case 'decided':
+        onDecided(data.decided)
+        return
+      case 'ready':
+        ready.resolve()
+        return
+      case 'warning':
+        console.error(JSON.stringify({ level: 'warn', message: data.message, cause: data.cause }))
+        return
+      case 'failed':
+        status.recording = false
+        status.problem = data.message
+        ready.reject(new Error(data.message))
+        console.error(JSON.stringify({ level: 'error', message: 'the decider stopped', cause: data.message }))
+        return
+      case 'closed':
+        closed.resolve()
+    }
+  }
+  const deciderLine = log.connect()
+  decider.postMessage(
+    {
+      kind: 'open',
+      storePath: folder.storePath,
+      logPath: folder.logPath,
+      partitions: PARTITIONS,
+      holdMs: options.holdMs,
+      clockOffsetMs: environment.clockOffsetMs,
+      log: deciderLine,
+      builder: line.port1,
+    } satisfies ToDecider,
+    [deciderLine, line.port1],
+  )
+  await ready.promise
+  reader.postMessage({ kind: 'open', storePath: folder.storePath, clockOffsetMs: environment.clockOffsetMs })
+  const queries = readerClient(reader)
+
+  const frequency = new FrequencyCaps()
+  const candidates = new Candidates(catalog, shared, edge, rates, {
+    allowed: (person, slot, cap, perSeconds, now) => frequency.allowed(person, slot, cap, perSeconds, now),
+    record: (person, slot, _cap, _perSeconds, now) => frequency.record(person, slot, now),
+  })
+  const requestCounts = new RequestCounts()
+  const agents = new AgentClassifier()
+  const country = openCountryTable(options.geo ?? undefined)
+  const signer = new TokenSigner(keys.signing)
+  const boot = nextBootNumber(folder.path, clock.now())
+
+  let server: RunningServer | null = null
+  const dependencies: EdgeDependencies = {
+    clock,
+    partitions: PARTITIONS,
+    get publicUrl() {
+      return options.publicUrl ?? server?.url ?? ''
+    },
+    log,
+    signer,
+    counters,
+    agents,
+    clickRate: new ClickRate({ seed: randomBytes(4).readUInt32BE() }),
+    dataCentres: readDataCentres(options.dataCentres),
+    trustedProxies: readRanges(options.trustedProxies),
+    countryOf: address => country.countryOf(address),
+    ad: number => {
+      const landingUrl = catalog.landingUrlOf(number)
+      if (landingUrl === null) return null
+      const detail = catalog.detailOf(number)!
+      return { campaign: campaignNumber(detail.campaignId), advertiser: parseId('advertiser', detail.advertiserId) ?? 0, landingUrl }
+    },
+    placement: number => directory.placement(number),
+    publisher: number => directory.publisher(number),
+    publisherByDomain: domain => directory.publisherByDomain(domain),
+    advertiser: number => directory.advertiser(number),
+    authenticate: authorization => directory.authenticate(authorization),
+  }
+  const adServer = new AdServer({ catalog, shared, edge, candidates, frequency, leases })
+  const control = controlApp({
+    commands,
+    queries,
+    authenticate: authorization => directory.authenticate(authorization),
+    campaignOfAd: async ad => {
+      const detail = catalog.detailOf(ad)
+      return detail === null ? null : campaignNumber(detail.campaignId)
+    },
+    explain: async campaignId => ({ status: 'unknown', summary: campaignId, reasons: [], windowSeconds: 0 }),
+    newKeySecret: () => {
+      const secret = `fk_${randomBytes(24).toString('base64url')}`
+      return { secret, hash: createHash('sha256').update(secret).digest('hex') }
+    },
+    randomId: () => randomUUID(),
+    now: clock.now,
+  })
+  server = startServer({
+    host: options.host,
+    port: options.port,
+    edge: dependencies,
+    adServer,
+    ids: new ImpressionIds(boot, PARTITIONS),
+    requestCounts,
+    control,
+    status,
+  })
+
+  const asking = setInterval(() => {
+    const asks = leases.asks(clock.now(), PARTITIONS, false)
+    if (asks.length > 0) decider.postMessage({ kind: 'ask', asks } satisfies ToDecider)
+  }, ASK_MS)
+  const counting = setInterval(() => {
+    const minutes = requestCounts.take()
+    if (minutes.length === 0) return
+    log.buffer.json(RecordKind.requests, 0, clock.now(), { minutes })
+    log.flushed().catch(() => counters.add('lost'))
+  }, COUNTS_MS)
+  // The treasury hears of this node before its first choice, and grants to it.
+  decider.postMessage({ kind: 'ask', asks: leases.asks(clock.now(), PARTITIONS, true) } satisfies ToDecider)
+  status.ready = true
+
+  return {
+    url: server.url,
+    adminKey,
+    adminKeyIsNew: keys.fresh && environment.adminKey === null,
+    status,
+    counters,
+    close: async () => {
+      status.ready = false
+      clearInterval(asking)
+      clearInterval(counting)
+      await server.stop()
+      decider.postMessage({ kind: 'close' } satisfies ToDecider)
+      await Promise.race([closed.promise, Bun.sleep(5000)])
+      await log.close()
+      for (const thread of [builder, reader, decider]) thread.terminate()
+      folder.close()
+    },
+  }
+}
+
+function campaignNumber(id: string): number {
+  return parseId('campaign', id) ?? 0
+}
+
+function readDataCentres(path: string | null): DataCentres {
+  if (path === null) return DataCentres.none
+  const parsed = DataCentres.parse(readFileSync(path, 'utf8'))
+  if (parsed.ok) return parsed.value
+  throw new Error(`${path}: ${parsed.errors.map(error => `${error.path} ${error.message}`).join('; ')}`)
+}
+
+function readRanges(text: string): AddressRanges {
+  const blocks = text.split('\n').map(line => {
+    const block = parseCidr(line.trim())
+    if (block === null) throw new Error(`--trusted-proxies: ${line} is not a block of addresses.`)
+    return block
+  })
+  return new AddressRanges(blocks)
+}
+
