@@ -1,5 +1,5 @@
-import { parseId } from '../core/ids.ts'
 import { assert } from '../core/assert.ts'
+import { parseId } from '../core/ids.ts'
 import { DEVICE_TYPES } from '../records/device.ts'
 import type { Ad, Campaign } from './campaign.ts'
 import { type KeyedLists, ListBuilder } from './catalog-lists.ts'
@@ -8,6 +8,7 @@ import {
   adCategories,
   advertiserDomains,
   attributeMask,
+  currencyKey,
   Dimension,
   hash53,
   listKey,
@@ -177,7 +178,9 @@ class Layout {
     const { campaign, adSlots } = entry
     const order = campaign.ads.map((_, i) => i)
     // Active ads of one size side by side, in the order in which the campaign names them.
-    const sizeOf = (i: number) => sizeKey(campaign.ads[i]!.creative.w, campaign.ads[i]!.creative.h)
+    const currency = currencyKey(campaign.currency)
+    const sizeOf = (i: number) =>
+      sizeKey(campaign.ads[i]!.creative.w, campaign.ads[i]!.creative.h) ^ currency
     if (order.length > 1) order.sort((a, b) => sizeOf(a) - sizeOf(b) || a - b)
     let group: AdGroup | null = null
     const offers: AdGroup[] = []
@@ -256,12 +259,7 @@ class Layout {
     return at
   }
 
-  private addOffer(
-    entry: LaidOutCampaign,
-    row: number,
-    ads: AdGroup,
-    target: number,
-  ): void {
+  private addOffer(entry: LaidOutCampaign, row: number, ads: AdGroup, target: number): void {
     const { campaign } = entry
     const { targeting, bid, frequencyCap } = campaign
     const offer = this.offerAmounts.length

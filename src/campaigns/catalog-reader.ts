@@ -65,6 +65,15 @@ export class CatalogReader {
     return -1
   }
 
+  /** The slot that the ad's learned click rate is kept in; -1 for an ad that is not known. */
+  adSlotOf(ad: number): number {
+    for (const snapshot of this.newestFirst()) {
+      const row = rowOf(snapshot.ads, ad)
+      if (row >= 0) return snapshot.adWords[row * AD_WORDS + AdWord.adSlot]!
+    }
+    return -1
+  }
+
   /** Where a click on the ad leads, macros as they were written; null for an ad that is not known. */
   landingUrlOf(ad: number): string | null {
     for (const snapshot of this.newestFirst()) {

@@ -100,7 +100,11 @@ function dayAt(zone: Zone, now: number): ZoneDay {
   // Clocks went back over midnight: the date is yesterday's again, the day is not.
   if (dayStart(zone, index + 1) <= now) index++
   const start = dayStart(zone, index)
-  zone.day = { day: new Date(index * DAY_MS).toISOString().slice(0, 10), start, end: dayStart(zone, index + 1) }
+  zone.day = {
+    day: new Date(index * DAY_MS).toISOString().slice(0, 10),
+    start,
+    end: dayStart(zone, index + 1),
+  }
   zone.weekday = isoWeekday(index)
   const last = start - SECOND_MS
   zone.weekdayBefore = isoWeekday(Math.floor((last + offsetAt(zone, last)) / DAY_MS))

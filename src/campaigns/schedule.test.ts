@@ -36,8 +36,16 @@ test.each([
 
 test('days of every zone abut, and each instant lies in its own', () => {
   const zones = [
-    'Europe/Berlin', 'America/New_York', 'Asia/Kathmandu', 'Pacific/Apia', 'Australia/Lord_Howe',
-    'America/Sao_Paulo', 'America/St_Johns', 'Africa/Casablanca', 'Asia/Tehran', 'Pacific/Kiritimati',
+    'Europe/Berlin',
+    'America/New_York',
+    'Asia/Kathmandu',
+    'Pacific/Apia',
+    'Australia/Lord_Howe',
+    'America/Sao_Paulo',
+    'America/St_Johns',
+    'Africa/Casablanca',
+    'Asia/Tehran',
+    'Pacific/Kiritimati',
   ]
   for (const zone of zones) {
     let at = Date.parse('2010-06-01T00:00:00Z')
@@ -109,7 +117,12 @@ test('a daypart from a time to the same time is the whole day round', () => {
 })
 
 test('start is within the schedule, end is not', () => {
-  const terms = { startAt: '2026-11-01T00:00:00.000Z', endAt: '2026-12-01T00:00:00.000Z', timeZone: 'UTC', dayparts: [] }
+  const terms = {
+    startAt: '2026-11-01T00:00:00.000Z',
+    endAt: '2026-12-01T00:00:00.000Z',
+    timeZone: 'UTC',
+    dayparts: [],
+  }
   expect(scheduleState(terms, Date.parse('2026-10-31T23:59:59.999Z'))).toBe('scheduled')
   expect(scheduleState(terms, Date.parse('2026-11-01T00:00:00.000Z'))).toBe('open')
   expect(scheduleState(terms, Date.parse('2026-11-30T23:59:59.999Z'))).toBe('open')
@@ -122,10 +135,28 @@ test.each([
   [{ archived: true }, null, 'ended'],
   [{}, 'unfunded', 'unfunded'],
   [{}, 'exhaustedDaily', 'exhaustedDaily'],
-  [{ schedule: { startAt: '2030-01-01T00:00:00Z', endAt: null, timeZone: 'UTC', dayparts: [] } }, null, 'scheduled'],
-  [{ schedule: { startAt: null, endAt: '2020-01-01T00:00:00Z', timeZone: 'UTC', dayparts: [] }, paused: true }, null, 'ended'],
+  [
+    { schedule: { startAt: '2030-01-01T00:00:00Z', endAt: null, timeZone: 'UTC', dayparts: [] } },
+    null,
+    'scheduled',
+  ],
+  [
+    {
+      schedule: { startAt: null, endAt: '2020-01-01T00:00:00Z', timeZone: 'UTC', dayparts: [] },
+      paused: true,
+    },
+    null,
+    'ended',
+  ],
   [{ schedule: schedule('UTC', [1], '00:00', '00:01') }, null, 'active'],
 ] as const)('status of %p with money stopped by %p is %s', (change, stopped, status) => {
-  const campaign = { paused: false, archived: false, schedule: { startAt: null, endAt: null, timeZone: 'UTC', dayparts: [] }, ...change }
-  expect(campaignStatus(campaign as unknown as Campaign, { stopped }, Date.parse('2026-11-24T12:00:00Z'))).toBe(status)
+  const campaign = {
+    paused: false,
+    archived: false,
+    schedule: { startAt: null, endAt: null, timeZone: 'UTC', dayparts: [] },
+    ...change,
+  }
+  expect(
+    campaignStatus(campaign as unknown as Campaign, { stopped }, Date.parse('2026-11-24T12:00:00Z')),
+  ).toBe(status)
 })

@@ -62,7 +62,10 @@ function compiledOf(schedule: Schedule): CompiledSchedule {
       endAt: schedule.endAt === null ? Number.POSITIVE_INFINITY : Date.parse(schedule.endAt),
       dayparts: schedule.dayparts.map(compileDaypart),
     }
-    assert(!Number.isNaN(terms.startAt) && !Number.isNaN(terms.endAt), 'a schedule has a time that cannot be read')
+    assert(
+      !Number.isNaN(terms.startAt) && !Number.isNaN(terms.endAt),
+      'a schedule has a time that cannot be read',
+    )
     compiled.set(schedule, terms)
   }
   return terms

@@ -1,3 +1,4 @@
+import { hash32 } from '../core/bytes.ts'
 import type { Ad, Creative, Targeting } from './campaign.ts'
 
 /**
@@ -23,6 +24,14 @@ export function hash53(text: string, from = 0): number {
 
 /** The longest side of an ad, pixels. */
 export const SIDE_MAX = 65_535
+
+/**
+ * What keeps currencies apart: bids of two currencies are never compared. Mixed into an offer's size, so that a campaign
+ * stands in lists of its own currency only. (An ad's own size, AdWord.size, is as it is.)
+ */
+export function currencyKey(currency: string): number {
+  return currency === 'USD' ? 0 : hash32(currency) | 0
+}
 
 /** A banner size as one number; sides are at most SIDE_MAX. */
 export function sizeKey(w: number, h: number): number {
@@ -93,7 +102,9 @@ export function loadsSecurely(creative: Creative): boolean {
 
 /** Values that a blocked domain may name to block the ad: its advertiser's domains, then their parents. */
 export function advertiserDomains(ad: Ad): string[] {
-  return [...new Set([...ad.adomain.map(domain => domain.toLowerCase()), ...ad.adomain.flatMap(domainSuffixes)])]
+  return [
+    ...new Set([...ad.adomain.map(domain => domain.toLowerCase()), ...ad.adomain.flatMap(domainSuffixes)]),
+  ]
 }
 
 export function adCategories(ad: Ad): string[] {

@@ -12,10 +12,18 @@ test.each([
   { at: 2, bid: 2_000_000, runnerUp: 0, floor: 0, pays: 10_000 },
   { at: 2, bid: 5_000, runnerUp: 0, floor: 0, pays: 5_000 },
   { at: 3, bid: 2_000_000, runnerUp: 1_000_000, floor: 0, pays: 1_010_000 },
-])('at $at a bid of $bid over $runnerUp and a floor of $floor pays $pays', ({ at, bid, runnerUp, floor, pays }) => {
-  const price = clearingPrice({ at, bid: cpmMicros(bid), runnerUp: cpmMicros(runnerUp), floor: cpmMicros(floor) })
-  expect<number>(price).toBe(pays)
-})
+])(
+  'at $at a bid of $bid over $runnerUp and a floor of $floor pays $pays',
+  ({ at, bid, runnerUp, floor, pays }) => {
+    const price = clearingPrice({
+      at,
+      bid: cpmMicros(bid),
+      runnerUp: cpmMicros(runnerUp),
+      floor: cpmMicros(floor),
+    })
+    expect<number>(price).toBe(pays)
+  },
+)
 
 test('a click price competes at its expected worth, and a worth of nothing is no bid', () => {
   expect<number>(expectedCpm(250_000, 1_000_000)).toBe(250_000)

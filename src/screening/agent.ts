@@ -1,52 +1,115 @@
-import { isbot } from 'isbot'
+import { createIsbotFromList, list } from 'isbot'
 import { UAParser } from 'my-ua-parser'
 import { RecentMap } from '../core/recent-map.ts'
 import { type DeviceType, deviceNumber } from '../records/device.ts'
 
-/** What is read of a User-Agent: the header is the sender's, and patterns take time by its length. */
-const AGENT_LENGTH_MAX = 512
-/** Agents remembered, at least; at most twice as many. */
-const AGENTS_KEPT = 4096
-
-const TOOLS =
-  /HeadlessChrome|PhantomJS|\bcurl\b|\bwget\b|python-requests|Go-http-client|node-fetch|\baxios\b|\bundici\b|libwww|\bJava\/|\bokhttp\b|Postman/i
-
-const DEVICES: Readonly<Record<string, DeviceType>> = {
-  mobile: 'mobile',
-  tablet: 'tablet',
-  smarttv: 'ctv',
-  console: 'ctv',
-}
-/** The parser names no device type for computers. */
-const DESKTOP = /Windows NT|Macintosh|X11|CrOS/
-
 export interface Agent {
-  /** As DEVICE_TYPES are numbered. */
+  /** As DEVICE_TYPES are numbered; 0 where the text names no system that we know: a tool, an empty text. */
   readonly device: number
+  /** A crawler, a headless browser, a tool, or no user agent at all. */
   readonly robot: boolean
 }
 
+/** The longest of 10,000 captured has 386 characters. What lies behind is not read. */
+export const USER_AGENT_LENGTH_MAX = 512
+/** In each of two generations; 2,900 distinct ones came with 10,000 requests. About 10 MB when full. */
+const AGENTS_KEPT_MAX = 16_384
+
 export class AgentClassifier {
-  readonly #known = new RecentMap<string, Agent>(AGENTS_KEPT)
+  readonly #known: RecentMap<string, Agent>
+
+  constructor(keptMax = AGENTS_KEPT_MAX) {
+    this.#known = new RecentMap(keptMax)
+  }
 
   classify(userAgent: string): Agent {
-    const text = userAgent.slice(0, AGENT_LENGTH_MAX)
-    const known = this.#known.get(text)
-    if (known !== undefined) return known
-    const agent = { device: deviceNumber(deviceOf(text)), robot: isRobot(text) }
-    this.#known.set(text, agent)
+    if (userAgent.length > USER_AGENT_LENGTH_MAX) return this.#classifyLong(userAgent)
+    return this.#known.get(userAgent) ?? this.#learn(userAgent)
+  }
+
+  #classifyLong(userAgent: string): Agent {
+    const start = userAgent.slice(0, USER_AGENT_LENGTH_MAX)
+    // Copied: a slice kept as a key would keep the whole header alive, 16 KB for each that a stranger makes up.
+    return this.#known.get(start) ?? this.#learn(Buffer.from(start, 'utf16le').toString('utf16le'))
+  }
+
+  #learn(userAgent: string): Agent {
+    const agent = AGENTS[deviceTypeOf(userAgent)][isRobot(userAgent) ? 'robot' : 'person']
+    this.#known.set(userAgent, agent)
     return agent
   }
 }
 
-function isRobot(text: string): boolean {
-  return text.trim() === '' || TOOLS.test(text) || isbot(text)
+/**
+ * Patterns of isbot that take real people for robots, and what stands in their place. Found in the captured requests:
+ * a plug-in for Internet Explorer, MSN's edition of it, adware that adds `Library3.05689`, Splashtop, Google's television.
+ */
+const MENDED_PATTERNS: Readonly<Record<string, string | null>> = {
+  chromeframe: null,
+  optimize: '(?<!\\bmsn )optimize',
+  library: 'library(?!\\d)',
+  splash: 'splash(?!top)',
+  '(?<! channel/|google/)google(?!(?:wv|app|/google| pixel))':
+    '(?<! channel/|google/)google(?!(?:wv|app|tv\\b|/google| pixel))',
 }
 
-function deviceOf(text: string): DeviceType {
-  // Given an empty text, the parser would look for a browser's own.
-  if (text === '') return 'unknown'
-  const { type } = new UAParser(text).getDevice()
-  if (type !== undefined) return DEVICES[type] ?? 'unknown'
-  return DESKTOP.test(text) ? 'desktop' : 'unknown'
+/** Tools and headless browsers by name, whatever a release of isbot makes of them. */
+const TOOLS = [
+  '\\b(?:curl|wget|libwww|httpie|postman|insomnia|axios|undici|node-fetch|got|bun|deno)(?:[-/]|runtime|$)',
+  '\\bpython|\\baiohttp|\\bhttpx/|\\bscrapy|\\bgo-http-client|\\bjava/|\\bapache-httpclient|\\bruby\\b|\\bguzzle',
+  // Apps put it behind their own name; alone it is a program that names nothing.
+  '^okhttp(?:/|$)',
+  'headless|phantomjs|puppeteer|playwright|selenium|slimerjs|cypress/|\\bjsdom\\b|lighthouse',
+]
+
+const isKnownRobot = createIsbotFromList([
+  ...list.flatMap(pattern => {
+    const mended = MENDED_PATTERNS[pattern]
+    return mended === undefined ? [pattern] : mended === null ? [] : [mended]
+  }),
+  ...TOOLS,
+])
+
+/** Players on televisions speak tersely (`Roku/DVP-9.10`), and isbot takes the terse for tools. */
+const TELEVISION =
+  /^roku\b|\broku\/dvp|appletv|apple tv|tvos\b|smart-?tv|smarttv|googletv|google tv|android tv|hbbtv|web0s|webos tv|netcast|tizen.*\btv\b|\bbravia\b|\baft[a-z]{1,4}\b|crkey|viera|vizio/i
+const HANDHELD =
+  /android|iphone|ipod|\bmobile\b|mobi\b|blackberry|\bbb10\b|opera mini|j2me|midp|symbian|windows phone|windows ce|webos|kaios/i
+const DESKTOP = /windows|macintosh|mac os x|mac_powerpc|x11|linux|cros|bsd|sunos/i
+
+function isRobot(userAgent: string): boolean {
+  if (userAgent.trim() === '') return true
+  if (/^roku\//i.test(userAgent)) return false
+  return isKnownRobot(userAgent)
+}
+
+function deviceTypeOf(userAgent: string): DeviceType {
+  if (TELEVISION.test(userAgent)) return 'ctv'
+  switch (new UAParser(userAgent).getDevice().type) {
+    case 'mobile':
+    case 'wearable':
+      return 'mobile'
+    case 'tablet':
+      return 'tablet'
+    case 'smarttv':
+    // A console is connected to a television; OpenRTB has no number for it either.
+    case 'console':
+      return 'ctv'
+  }
+  if (HANDHELD.test(userAgent)) return 'mobile'
+  return DESKTOP.test(userAgent) ? 'desktop' : 'unknown'
+}
+
+function agentsOf(type: DeviceType): { readonly robot: Agent; readonly person: Agent } {
+  const device = deviceNumber(type)
+  return { robot: { device, robot: true }, person: { device, robot: false } }
+}
+
+/** All there are, shared: the cache holds no object of its own. */
+const AGENTS = {
+  unknown: agentsOf('unknown'),
+  desktop: agentsOf('desktop'),
+  mobile: agentsOf('mobile'),
+  tablet: agentsOf('tablet'),
+  ctv: agentsOf('ctv'),
 }

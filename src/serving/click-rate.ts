@@ -86,7 +86,8 @@ export class ClickRates {
 }
 
 function bucketOf(adSlot: number, placement: number): number {
-  let hash = Math.imul(adSlot + 1, 0x9e3779b1) ^ Math.imul(placement >>> 0, 0x85ebca6b) ^ (placement / 4_294_967_296)
+  let hash =
+    Math.imul(adSlot + 1, 0x9e3779b1) ^ Math.imul(placement >>> 0, 0x85ebca6b) ^ (placement / 4_294_967_296)
   hash ^= hash >>> 15
   hash = Math.imul(hash, 0xc2b2ae35)
   hash ^= hash >>> 13

@@ -14,6 +14,8 @@ import { passesPacing } from './request-view.ts'
 export interface FullRequest {
   readonly now: number
   readonly random: number
+  /** ISO 4217: what the request is paid in. */
+  readonly currency: string
   /** ISO 3166-1 alpha-3 and ISO 3166-2; null: unknown. */
   readonly country: string | null
   readonly region: string | null
@@ -55,6 +57,7 @@ export const LOSS_CODES = [
   'daypart',
   'unfunded',
   'exhausted',
+  'currency',
   'size',
   'country',
   'region',
@@ -141,7 +144,8 @@ function refusalByState(request: FullRequest, { campaign, money }: FullCampaign)
   return money.stopped === null ? null : 'exhausted'
 }
 
-function refusalByTargeting(request: FullRequest, { targeting, ads }: Campaign): LossCode | null {
+function refusalByTargeting(request: FullRequest, { currency, targeting, ads }: Campaign): LossCode | null {
+  if (currency !== request.currency) return 'currency'
   const fits = (ad: Ad) => request.sizes.some(size => size.w === ad.creative.w && size.h === ad.creative.h)
   if (!ads.some(ad => ad.status === 'active' && fits(ad))) return 'size'
   const { countries, regions, deviceTypes, placements, categories, domains, segments } = targeting
@@ -150,7 +154,8 @@ function refusalByTargeting(request: FullRequest, { targeting, ads }: Campaign):
   if (deviceTypes.length > 0 && !includes(deviceTypes, request.device)) return 'deviceType'
   if (placements.length > 0 && !includes(placements, request.placement)) return 'placement'
   const inCategories = request.categories.flatMap(categoryAndParent)
-  if (categories.length > 0 && !inCategories.some(category => categories.includes(category))) return 'category'
+  if (categories.length > 0 && !inCategories.some(category => categories.includes(category)))
+    return 'category'
   if (domains.length > 0 && !isWithinDomains(request, domains)) return 'domain'
   if (segments.length > 0 && !request.segments.some(segment => segments.includes(segment))) return 'segment'
   return null
@@ -161,7 +166,8 @@ function isWithinDomains(request: FullRequest, domains: readonly string[]): bool
   return domains.some(target => {
     const domain = target.toLowerCase()
     return (
-      request.bundle?.toLowerCase() === domain || request.hosts.some(host => within(host.toLowerCase(), domain))
+      request.bundle?.toLowerCase() === domain ||
+      request.hosts.some(host => within(host.toLowerCase(), domain))
     )
   })
 }
@@ -186,7 +192,8 @@ function bestAdBid(request: FullRequest, of: FullCampaign): AdBid | LossCode {
 
 function refusalOfAd(request: FullRequest, ad: Ad): LossCode | null {
   const blocked = new Set(request.badv.map(domain => domain.toLowerCase()))
-  if (ad.adomain.some(domain => domainSuffixes(domain).some(suffix => blocked.has(suffix)))) return 'blockedAdvertiser'
+  if (ad.adomain.some(domain => domainSuffixes(domain).some(suffix => blocked.has(suffix))))
+    return 'blockedAdvertiser'
   if (adCategories(ad).some(category => request.bcat.includes(category))) return 'blockedCategory'
   if (ad.attr.some(attribute => request.battr.includes(attribute))) return 'blockedAttribute'
   if (request.secure && !loadsSecurely(ad.creative)) return 'secure'

@@ -1,5 +1,5 @@
-import type { CatalogReader } from '../campaigns/catalog-reader.ts'
 import type { EdgeColumns } from '../campaigns/catalog-columns.ts'
+import type { CatalogReader } from '../campaigns/catalog-reader.ts'
 import type { LeaseAsk, LeaseGrant } from '../ports/treasury-link.ts'
 
 /** What was chosen of one campaign since the edge's boot, under one epoch. */
@@ -60,11 +60,11 @@ export class Leases {
     }
   }
 
-  /** An ad was chosen: called once for each choice, with what it may cost. */
-  record(campaign: number, costThousandths: number, variance: number): void {
+  /** Adds what was chosen of a campaign: its money in thousandths of a micro, the variance in their square. */
+  record(campaign: number, impressions: number, chosenThousandths: number, variance: number): void {
     const of = this.of(campaign, campaign % 256)
-    of.impressions++
-    of.chosenThousandths += costThousandths
+    of.impressions += impressions
+    of.chosenThousandths += chosenThousandths
     of.variance += variance
     of.changed = true
   }
@@ -84,7 +84,13 @@ export class Leases {
     for (let partition = 0; partition < partitions; partition++) {
       const list = shards.get(partition)
       if (list === undefined && !all) continue
-      asks.push({ node: this.node, partition, epoch: this.epochs.get(partition) ?? 0, sentAt, shards: list ?? [] })
+      asks.push({
+        node: this.node,
+        partition,
+        epoch: this.epochs.get(partition) ?? 0,
+        sentAt,
+        shards: list ?? [],
+      })
     }
     return asks
   }
@@ -96,7 +102,15 @@ export class Leases {
   private of(campaign: number, partition: number): Chosen {
     let of = this.chosen.get(campaign)
     if (of === undefined) {
-      of = { campaign, partition, impressions: 0, chosenThousandths: 0, variance: 0, granted: 0, changed: false }
+      of = {
+        campaign,
+        partition,
+        impressions: 0,
+        chosenThousandths: 0,
+        variance: 0,
+        granted: 0,
+        changed: false,
+      }
       this.chosen.set(campaign, of)
     }
     return of

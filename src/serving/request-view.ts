@@ -1,4 +1,4 @@
-import { attributeMask, hash53, SIDE_MAX, sizeKey } from '../campaigns/targeting.ts'
+import { attributeMask, currencyKey, hash53, SIDE_MAX, sizeKey } from '../campaigns/targeting.ts'
 import { HashSet53 } from './hash-set.ts'
 
 /** Values of one kind that a request may have and we look at; what lies beyond is not matched. */
@@ -15,6 +15,7 @@ export class RequestView {
   now = 0
   /** A random 32-bit number that came with the request: what pacing draws its lot from. */
   random = 0
+  private currency = 0
   /** Hash of the ISO 3166-1 alpha-3 code; 0 unknown, as are the others. */
   country = 0
   /** Hash of the ISO 3166-2 code. */
@@ -54,6 +55,7 @@ export class RequestView {
   begin(now: number, random: number): void {
     this.now = now
     this.random = random
+    this.currency = 0
     this.country = 0
     this.region = 0
     this.device = 0
@@ -80,6 +82,11 @@ export class RequestView {
     this.blockedAttributes = 0
     this.impBlockedDomains.clear()
     this.impBlockedCategories.clear()
+  }
+
+  /** Before the first impression; USD where nothing is said. */
+  setCurrency(currency: string): void {
+    this.currency = currencyKey(currency)
   }
 
   setCountry(alpha3: string | null): void {
@@ -146,7 +153,7 @@ export class RequestView {
 
   addSize(w: number, h: number): void {
     if (w > SIDE_MAX || h > SIDE_MAX) return
-    const size = sizeKey(w, h)
+    const size = sizeKey(w, h) ^ this.currency
     for (let i = 0; i < this.sizeCount; i++) if (this.sizes[i] === size) return
     if (this.sizeCount < SIZES_MAX) this.sizes[this.sizeCount++] = size
   }

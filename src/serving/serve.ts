@@ -1,5 +1,12 @@
 import { CAMPAIGN_SLOTS_MAX, type EdgeColumns, type SharedColumns } from '../campaigns/catalog-columns.ts'
-import { AD_WORDS, AdWord, type CatalogSnapshot, OFFER_CPC, OFFER_WORDS, Offer } from '../campaigns/catalog-layout.ts'
+import {
+  AD_WORDS,
+  AdWord,
+  type CatalogSnapshot,
+  OFFER_CPC,
+  OFFER_WORDS,
+  Offer,
+} from '../campaigns/catalog-layout.ts'
 import type { CatalogReader } from '../campaigns/catalog-reader.ts'
 import { type CpmMicros, cpmMicros } from '../core/money.ts'
 import { clearingPrice } from '../exchange/auction.ts'
@@ -85,8 +92,8 @@ export class Serving {
     choice.campaign = this.shared.campaignNumbers[found.winnerSlot]!
     choice.advertiser = snapshot.advertiserNumbers[offerWords[offer + Offer.campaignRow]!]!
     choice.ad = snapshot.adNumbers[found.winnerAd]!
-    choice.w = offerWords[offer + Offer.size]! >>> 16
-    choice.h = offerWords[offer + Offer.size]! & 0xffff
+    choice.w = adWords[ad + AdWord.size]! >>> 16
+    choice.h = adWords[ad + AdWord.size]! & 0xffff
     choice.cpc = (offerWords[offer + Offer.flags]! & OFFER_CPC) !== 0
     choice.clickRatePpb = found.winnerRatePpb
     choice.score = cpmMicros(found.winnerScore)

@@ -22,11 +22,10 @@ import { AddressRanges, parseCidr } from '../screening/address-ranges.ts'
 import { AgentClassifier } from '../screening/agent.ts'
 import { DataCentres } from '../screening/data-centre.ts'
 import { ClickRate } from '../screening/rate.ts'
-import { Candidates } from '../serving/candidates.ts'
 import { ClickRates } from '../serving/click-rate.ts'
 import { FrequencyCaps } from '../serving/frequency.ts'
 import { Leases } from '../serving/leases.ts'
-import { Server as AdServer } from '../serving/serve.ts'
+import { Serving } from '../serving/serve.ts'
 import { ImpressionIds } from '../tracking/impression-ids.ts'
 import { TokenSigner } from '../tracking/token.ts'
 import type { FromBuilder, OpenBuilder } from './builder-thread.ts'
@@ -153,11 +152,7 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
   reader.postMessage({ kind: 'open', storePath: folder.storePath, clockOffsetMs: environment.clockOffsetMs })
   const queries = readerClient(reader)
 
-  const frequency = new FrequencyCaps()
-  const candidates = new Candidates(catalog, shared, edge, rates, {
-    allowed: (person, slot, cap, perSeconds, now) => frequency.allowed(person, slot, cap, perSeconds, now),
-    record: (person, slot, _cap, _perSeconds, now) => frequency.record(person, slot, now),
-  })
+  const serving = new Serving(catalog, shared, edge, rates, new FrequencyCaps())
   const requestCounts = new RequestCounts()
   const agents = new AgentClassifier()
   const country = openCountryTable(options.geo ?? undefined)
@@ -191,7 +186,6 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
     advertiser: number => directory.advertiser(number),
     authenticate: authorization => directory.authenticate(authorization),
   }
-  const adServer = new AdServer({ catalog, shared, edge, candidates, frequency, leases })
   const control = controlApp({
     commands,
     queries,
@@ -212,7 +206,7 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
     host: options.host,
     port: options.port,
     edge: dependencies,
-    adServer,
+    serving,
     ids: new ImpressionIds(boot, PARTITIONS),
     requestCounts,
     control,
@@ -220,6 +214,10 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
   })
 
   const asking = setInterval(() => {
+    serving.drainChosen((_slot, campaign, impressions, thousandths, variance) =>
+      // The variance comes in micros squared.
+      leases.record(campaign, impressions, thousandths, variance * 1e6),
+    )
     const asks = leases.asks(clock.now(), PARTITIONS, false)
     if (asks.length > 0) decider.postMessage({ kind: 'ask', asks } satisfies ToDecider)
   }, ASK_MS)

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Reader, type Response } from 'maxmind'
 import { alpha3Of } from '../../core/country.ts'
+import { RecentMap } from '../../core/recent-map.ts'
 import { normalAddress } from '../../screening/address.ts'
-import { TextCache } from '../../screening/text-cache.ts'
 
 const SHIPPED = '@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb'
 /** In each of two generations; about 2 MB when full. */
-const ADDRESSES_CACHED_MAX = 8192
+const ADDRESSES_KEPT_MAX = 8192
 /** Stands for null in the cache. */
 const NOWHERE = ''
 
@@ -29,7 +29,7 @@ export class CountryTableError extends Error {
 /** The shipped table, or the operator's: any MMDB with `country_code`, or with `country.iso_code` as MaxMind has it. */
 export function openCountryTable(path?: string): CountryTable {
   const reader = open(path ?? fileURLToPath(import.meta.resolve(SHIPPED)))
-  const cache = new TextCache<string>(ADDRESSES_CACHED_MAX)
+  const cache = new RecentMap<string, string>(ADDRESSES_KEPT_MAX)
   return {
     countryOf(address) {
       let country = cache.get(address)

@@ -14,6 +14,9 @@ export class DataFolderHeld extends Error {
   override name = 'DataFolderHeld'
 }
 
+/** Keeps the locks from the garbage collector, which would close, and so release, one that nobody refers to. */
+const heldLocks = new Set<Database>()
+
 /**
  * Makes the folder, readable by its owner only, and holds it until `close` or the end of the process, however it ends:
  * the lock is one of the kernel's, taken by an exclusive transaction. Two writers of one log would bill twice.
@@ -30,6 +33,7 @@ export function openDataFolder(path: string): DataFolder {
     if (!(error instanceof SQLiteError) || !error.code?.startsWith('SQLITE_BUSY')) throw error
     throw new DataFolderHeld(`${path} is in use by ${textOr(holder, 'another process')}`, { cause: error })
   }
+  heldLocks.add(lock)
   // Beside the lock, not in it: nobody can read a database in an exclusive transaction.
   writeFileSync(holder, `process ${process.pid} on ${hostname()}, since ${new Date().toISOString()}`, {
     mode: 0o600,
@@ -38,7 +42,10 @@ export function openDataFolder(path: string): DataFolder {
     path,
     logPath: join(path, 'log.sqlite'),
     storePath: join(path, 'store.sqlite'),
-    close: () => lock.close(),
+    close: () => {
+      heldLocks.delete(lock)
+      lock.close()
+    },
   }
 }
 

@@ -21,6 +21,7 @@ export class LogClient implements EventLog {
   private readonly listeners = new Set<() => void>()
   private readonly opened = Promise.withResolvers<void>()
   private readonly closed = Promise.withResolvers<void>()
+  private readonly gone = Promise.withResolvers<void>()
   private reader: LogReader | null = null
 
   private constructor(thread: Worker, options: LogClientOptions) {
@@ -33,7 +34,10 @@ export class LogClient implements EventLog {
     )
     thread.onmessage = event => this.receive(event.data as LogThreadAnswer)
     thread.onerror = event => this.die(`the log thread failed: ${event.message}`)
-    thread.addEventListener('close', () => this.die('the log thread is gone'))
+    thread.addEventListener('close', () => {
+      this.gone.resolve()
+      this.die('the log thread is gone')
+    })
   }
 
   /** Resolves once the thread has the file open; rejects with its reason where it cannot. */
@@ -88,13 +92,17 @@ export class LogClient implements EventLog {
     await this.appender.drained()
     this.tell({ kind: 'close' })
     await this.closed.promise
-    this.kill()
+    await this.kill()
   }
 
-  /** Ends the thread at once, as its crash would. */
-  kill(): void {
+  /**
+   * Ends the thread as its crash would, and refuses at once all that waits here; resolves when the thread is gone. Until
+   * then it may finish a commit that is on its way to the disk.
+   */
+  kill(): Promise<void> {
     this.thread.terminate()
     this.die('the log thread is gone')
+    return this.gone.promise
   }
 
   private tell(message: LogThreadMessage): void {
@@ -112,7 +120,7 @@ export class LogClient implements EventLog {
         break
       case 'refused':
         this.opened.reject(new Error(answer.message))
-        this.kill()
+        void this.kill()
         break
       case 'closed':
         this.closed.resolve()

@@ -1,0 +1,206 @@
+import { alpha2Of, countryIndex } from '../../core/country.ts'
+import { parseId } from '../../core/ids.ts'
+import { jsonDepthWithin, validateBidRequest } from '../../openrtb/validate.ts'
+import { decimalFromCpmMicros } from '../../openrtb/price.ts'
+import type { BidRequest, Imp } from '../../openrtb/types.ts'
+import type { Placement, Publisher } from '../../campaigns/campaign.ts'
+import { hash53 } from '../../campaigns/targeting.ts'
+import { deviceNumber } from '../../records/device.ts'
+import { readImp, readRequest } from '../../serving/read-request.ts'
+import { RequestView } from '../../serving/request-view.ts'
+import { Choice, type Serving } from '../../serving/serve.ts'
+import type { ImpressionIds } from '../../tracking/impression-ids.ts'
+import { problemResponse } from '../problem.ts'
+import type { EdgeDependencies } from './dependencies.ts'
+import { UNKNOWN_SHARE_PPM } from './ingest-handler.ts'
+import { offerAd } from './offer.ts'
+import type { RequestCounts } from './request-counts.ts'
+
+export const AUCTION_BYTES_MAX = 512 * 1024
+/** Seconds within which a bid may be shown. */
+const BID_LIFE_SECONDS = 600
+const DEFAULT_CURRENCY = 'USD'
+
+export interface AuctionDependencies {
+  readonly edge: EdgeDependencies
+  readonly serving: Serving
+  readonly ids: ImpressionIds
+  readonly requestCounts: RequestCounts
+}
+
+// One request at a time: nothing below waits for anything, so the view and the choice are made once.
+const view = new RequestView()
+const choice = new Choice()
+const JSON_HEADERS = { 'Content-Type': 'application/json' }
+
+/** `POST /openrtb2/auction`. */
+export async function handleAuction(deps: AuctionDependencies, request: Request): Promise<Response> {
+  const { counters } = deps.edge
+  const text = await readBody(request)
+  if (text === null) return problemResponse(413, `A bid request may have ${AUCTION_BYTES_MAX} bytes.`)
+  counters.add('requests')
+  const parsed = parse(text)
+  if (parsed === undefined) {
+    counters.add('badRequests')
+    return problemResponse(400, 'The body is not JSON, or too deep.')
+  }
+  const checked = validateBidRequest(parsed)
+  if (!checked.ok) {
+    counters.add('badRequests')
+    return problemResponse(400, 'The bid request breaks OpenRTB 2.6.', checked.errors)
+  }
+  const answer = bid(deps, checked.request)
+  if (answer === null) {
+    counters.add('noBids')
+    return new Response(null, { status: 204 })
+  }
+  counters.add('bids')
+  return new Response(answer, { headers: JSON_HEADERS })
+}
+
+async function readBody(request: Request): Promise<string | null> {
+  const length = Number(request.headers.get('content-length') ?? 0)
+  if (length > AUCTION_BYTES_MAX) return null
+  if (request.headers.get('content-encoding') !== 'gzip') {
+    const text = await request.text()
+    return text.length > AUCTION_BYTES_MAX ? null : text
+  }
+  return inflate(request)
+}
+
+/** Stops at the limit: a small body can be a large one. */
+async function inflate(request: Request): Promise<string | null> {
+  if (request.body === null) return ''
+  const decoder = new TextDecoder()
+  let text = ''
+  try {
+    for await (const chunk of request.body.pipeThrough(new DecompressionStream('gzip'))) {
+      text += decoder.decode(chunk, { stream: true })
+      if (text.length > AUCTION_BYTES_MAX) return null
+    }
+  } catch {
+    return ''
+  }
+  return text + decoder.decode()
+}
+
+function parse(text: string): unknown {
+  if (!jsonDepthWithin(text)) return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** The bid response, or null where nothing bids. */
+export function bid(deps: AuctionDependencies, request: BidRequest): string | null {
+  const { edge } = deps
+  const { device, user } = request
+  const ua = device?.ua ?? ''
+  const agent = edge.agents.classify(ua)
+  // An absent user agent says nothing of who asks: servers of apps leave it out.
+  if (ua !== '' && agent.robot) {
+    edge.counters.add('robotsRefused')
+    return null
+  }
+  const now = edge.clock.now()
+  const alpha3 = device?.geo?.country?.toUpperCase() ?? edge.countryOf(device?.ip ?? device?.ipv6 ?? '')
+  const kind = deviceOf(device?.devicetype) ?? agent.device
+  readRequest(view, request, now, (Math.random() * 0x1_0000_0000) >>> 0)
+  const currencies = request.cur ?? [DEFAULT_CURRENCY]
+  const currency = currencies[0]!.toUpperCase()
+  view.setCurrency(currency)
+  view.setCountry(alpha3)
+  view.setRegion(regionOf(alpha3, device?.geo?.region))
+  view.device = kind
+  view.person = hash53(user?.id ?? device?.ifa ?? `${device?.ip ?? device?.ipv6 ?? ''}\n${ua}`)
+  const country = alpha3 === null ? 0 : countryIndex(alpha3)
+  let bids = ''
+  for (const imp of request.imp) {
+    const { placement, publisher } = inventoryOf(edge, request, imp)
+    const placementNumber = placement === null ? 0 : (parseId('placement', placement.id) ?? 0)
+    const publisherNumber = publisher === null ? 0 : (parseId('publisher', publisher.id) ?? 0)
+    deps.requestCounts.add(now, placementNumber, publisherNumber, country, kind)
+    if ((imp.bidfloor ?? 0) > 0 && (imp.bidfloorcur ?? DEFAULT_CURRENCY).toUpperCase() !== currency) continue
+    readImp(view, imp, placementNumber)
+    applyInventory(placement, publisher)
+    if (!deps.serving.chooseForImp(view, choice)) continue
+    const ad = offerAd(edge, deps.ids, choice, {
+      placement: placementNumber,
+      publisher: publisherNumber,
+      sharePpm: publisher === null ? UNKNOWN_SHARE_PPM : Math.round(publisher.revenueShare * 1_000_000),
+      country,
+      device: kind,
+      test: request.test === 1,
+    })
+    const { detail } = ad
+    if (bids !== '') bids += ','
+    bids +=
+      `{"id":"${ad.impressionId}","impid":${JSON.stringify(imp.id)},"price":${decimalFromCpmMicros(choice.price)},` +
+      `"adm":${JSON.stringify(ad.adm)},"w":${detail.creative.w},"h":${detail.creative.h},"burl":${JSON.stringify(`${ad.impressionUrl}&b=1`)},` +
+      `"crid":"${detail.adId}","cid":"${detail.campaignId}","adomain":${JSON.stringify(detail.adomain)},` +
+      `${detail.cat.length > 0 ? `"cat":${JSON.stringify(detail.cat)},` : ''}` +
+      `${detail.attr.length > 0 ? `"attr":${JSON.stringify(detail.attr)},` : ''}` +
+      `"exp":${BID_LIFE_SECONDS},"ext":{"farthing":{"impressionId":"${ad.impressionId}","campaignId":"${detail.campaignId}",` +
+      `"adId":"${detail.adId}","impressionUrl":${JSON.stringify(ad.impressionUrl)},"clickUrl":${JSON.stringify(ad.clickUrl)}}}}`
+  }
+  if (bids === '') return null
+  return `{"id":${JSON.stringify(request.id)},"cur":"${currency}","seatbid":[{"seat":"farthing","bid":[${bids}]}]}`
+}
+
+/** Whose impression it is: the placement's publisher, else the one that the request or its domain names. */
+function inventoryOf(
+  edge: EdgeDependencies,
+  request: BidRequest,
+  imp: Imp,
+): { placement: Placement | null; publisher: Publisher | null } {
+  const number = imp.tagid === undefined ? null : parseId('placement', imp.tagid)
+  const placement = number === null ? null : edge.placement(number)
+  if (placement !== null) return { placement, publisher: edge.publisher(parseId('publisher', placement.publisherId) ?? 0) }
+  const { site, app } = request
+  const named = parseId('publisher', site?.publisher?.id ?? app?.publisher?.id ?? '')
+  const publisher =
+    (named === null ? null : edge.publisher(named)) ?? edge.publisherByDomain(site?.domain ?? app?.domain ?? '')
+  return { placement: null, publisher }
+}
+
+function applyInventory(placement: Placement | null, publisher: Publisher | null): void {
+  if (placement !== null) {
+    if (placement.floorCpmMicros > view.floorCpmMicros) view.floorCpmMicros = placement.floorCpmMicros
+    for (const category of placement.categories) view.addCategory(category)
+    for (const domain of placement.badv) view.blockAdvertiserHere(domain)
+    for (const category of placement.bcat) view.blockCategoryHere(category)
+  }
+  if (publisher === null) return
+  for (const domain of publisher.badv) view.blockAdvertiserHere(domain)
+  for (const category of publisher.bcat) view.blockCategoryHere(category)
+}
+
+/** AdCOM List: Device Types. */
+function deviceOf(type: number | undefined): number | null {
+  switch (type) {
+    case 1:
+    case 4:
+      return deviceNumber('mobile')
+    case 2:
+      return deviceNumber('desktop')
+    case 5:
+      return deviceNumber('tablet')
+    case 3:
+    case 6:
+    case 7:
+      return deviceNumber('ctv')
+    default:
+      return null
+  }
+}
+
+/** ISO 3166-2: `WI` in the USA is `US-WI`; a code that has its country is taken as it is. */
+function regionOf(alpha3: string | null, region: string | undefined): string | null {
+  if (region === undefined || region === '') return null
+  if (region.includes('-')) return region.toUpperCase()
+  const alpha2 = alpha3 === null ? null : alpha2Of(alpha3)
+  return alpha2 === null ? null : `${alpha2}-${region.toUpperCase()}`
+}
+

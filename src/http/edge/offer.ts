@@ -1,0 +1,62 @@
+import { adDetailAt } from '../../campaigns/catalog-reader.ts'
+import type { AdDetail } from '../../campaigns/catalog-layout.ts'
+import { formatUuid } from '../../core/ids.ts'
+import { DAY_MS } from '../../core/time.ts'
+import { TOKEN_BODY_BYTES, writeTokenBody } from '../../records/token-body.ts'
+import type { Choice } from '../../serving/serve.ts'
+import type { ImpressionIds } from '../../tracking/impression-ids.ts'
+import { adMarkup } from './creative.ts'
+import type { EdgeDependencies } from './dependencies.ts'
+
+/** A click counts for a day after the choice. */
+const CLICK_LIFE_MS = DAY_MS
+
+/** An ad as it goes out: its ids, its signed links and its markup. */
+export interface OfferedAd {
+  readonly impressionId: string
+  readonly detail: AdDetail
+  readonly impressionUrl: string
+  readonly clickUrl: string
+  readonly adm: string
+}
+
+export interface OfferTerms {
+  readonly placement: number
+  readonly publisher: number
+  readonly sharePpm: number
+  readonly country: number
+  readonly device: number
+  readonly test: boolean
+}
+
+const body = new Uint8Array(TOKEN_BODY_BYTES)
+const view = new DataView(body.buffer)
+
+/** Signs the choice into a token. From here on the choice is a promise: whoever shows it will be paid. */
+export function offerAd(deps: EdgeDependencies, ids: ImpressionIds, choice: Choice, terms: OfferTerms): OfferedAd {
+  const chosenAt = ids.write(view, 2, choice.campaign % 256, deps.clock.now())
+  writeTokenBody(view, 0, {
+    keyNumber: deps.signer.newest,
+    campaign: choice.campaign,
+    ad: choice.ad,
+    placement: terms.placement,
+    publisher: terms.publisher,
+    shard: 0,
+    sharePpm: terms.sharePpm,
+    priceMicros: choice.chargeMicros,
+    clickRatePpb: choice.clickRatePpb,
+    epoch: 0,
+    country: terms.country,
+    device: terms.device,
+    cpm: !choice.cpc,
+    test: terms.test,
+    clickExpiresAt: chosenAt + CLICK_LIFE_MS,
+  })
+  const token = deps.signer.sign(body)
+  const impressionId = formatUuid(body, 2)
+  const impressionUrl = `${deps.publicUrl}/i?t=${token}`
+  const clickUrl = `${deps.publicUrl}/click?t=${token}`
+  const detail = adDetailAt(choice.snapshot!, choice.adRow)
+  const adm = adMarkup({ creative: detail.creative, clickUrl, impressionUrl, cacheBuster: impressionId })
+  return { impressionId, detail, impressionUrl, clickUrl, adm }
+}

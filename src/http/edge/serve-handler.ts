@@ -1,0 +1,111 @@
+import { countryIndex } from '../../core/country.ts'
+import { parseId } from '../../core/ids.ts'
+import { hash53 } from '../../campaigns/targeting.ts'
+import { clientAddress } from '../../screening/address.ts'
+import { hostOf } from '../../serving/read-request.ts'
+import { RequestView } from '../../serving/request-view.ts'
+import { Choice } from '../../serving/serve.ts'
+import { problemResponse } from '../problem.ts'
+import type { AuctionDependencies } from './auction-handler.ts'
+import type { EdgeRequest } from './dependencies.ts'
+import { UNKNOWN_SHARE_PPM } from './ingest-handler.ts'
+import { type OfferedAd, offerAd } from './offer.ts'
+
+const CORS = { 'Access-Control-Allow-Origin': '*', 'Cache-Control': 'no-store' }
+/** A tag's page and user are texts of at most so many characters; what is longer is cut. */
+const PARAMETER_CHARACTERS_MAX = 2048
+
+const view = new RequestView()
+const choice = new Choice()
+
+/** `GET /serve`: an ad for a placement, as a page for a frame or as JSON for the tag. First price. */
+export function handleServe(deps: AuctionDependencies, { request, peer }: EdgeRequest): Response {
+  const { edge } = deps
+  if (request.method === 'OPTIONS') return new Response(null, { status: 204, headers: { ...CORS, 'Access-Control-Allow-Methods': 'GET' } })
+  const { searchParams } = new URL(request.url)
+  const number = parseId('placement', searchParams.get('placement') ?? '')
+  const placement = number === null ? null : edge.placement(number)
+  if (number === null || placement === null) return problemResponse(404, 'There is no such placement.', [], CORS)
+  const publisherNumber = parseId('publisher', placement.publisherId) ?? 0
+  const publisher = edge.publisher(publisherNumber)
+  const ua = request.headers.get('user-agent') ?? ''
+  const agent = edge.agents.classify(ua)
+  const none = new Response(null, { status: 204, headers: CORS })
+  edge.counters.add('requests')
+  if (agent.robot) {
+    edge.counters.add('robotsRefused')
+    return none
+  }
+  const now = edge.clock.now()
+  const address = clientAddress({ peer, forwardedFor: request.headers.get('x-forwarded-for'), trusted: edge.trustedProxies })
+  const alpha3 = edge.countryOf(address)
+  const country = alpha3 === null ? 0 : countryIndex(alpha3)
+  view.begin(now, (Math.random() * 0x1_0000_0000) >>> 0)
+  view.at = 1
+  const page = (searchParams.get('page') ?? request.headers.get('referer') ?? '').slice(0, PARAMETER_CHARACTERS_MAX)
+  const host = hostOf(page) || (publisher?.domain ?? '')
+  if (host !== '') view.addDomain(host)
+  view.setCountry(alpha3)
+  view.device = agent.device
+  const user = (searchParams.get('user') ?? '').slice(0, PARAMETER_CHARACTERS_MAX)
+  view.person = hash53(user !== '' ? user : `${address}\n${ua}`)
+  view.beginImp(number)
+  view.addSize(placement.format.w, placement.format.h)
+  view.floorCpmMicros = placement.floorCpmMicros
+  view.secure = edge.publicUrl.startsWith('https:')
+  for (const category of placement.categories) view.addCategory(category)
+  for (const domain of [...placement.badv, ...(publisher?.badv ?? [])]) view.blockAdvertiserHere(domain)
+  for (const category of [...placement.bcat, ...(publisher?.bcat ?? [])]) view.blockCategoryHere(category)
+  deps.requestCounts.add(now, number, publisherNumber, country, agent.device)
+  if (!deps.serving.chooseForImp(view, choice)) {
+    edge.counters.add('noBids')
+    return none
+  }
+  edge.counters.add('bids')
+  const ad = offerAd(edge, deps.ids, choice, {
+    placement: number,
+    publisher: publisherNumber,
+    sharePpm: publisher === null ? UNKNOWN_SHARE_PPM : Math.round(publisher.revenueShare * 1_000_000),
+    country,
+    device: agent.device,
+    test: false,
+  })
+  return searchParams.get('format') === 'json' ? asJson(ad) : asPage(ad)
+}
+
+function asJson(ad: OfferedAd): Response {
+  const { impressionId, detail, impressionUrl, clickUrl, adm } = ad
+  const { campaignId, adId } = detail
+  const { w, h } = detail.creative
+  return Response.json({ impressionId, campaignId, adId, w, h, adm, impressionUrl, clickUrl }, { headers: CORS })
+}
+
+function asPage({ adm }: OfferedAd): Response {
+  const html = `<!doctype html><html><head><meta charset="utf-8"><style>body{margin:0}</style></head><body>${adm}</body></html>`
+  return new Response(html, { headers: { ...CORS, 'Content-Type': 'text/html; charset=utf-8' } })
+}
+
+/** The tag: puts an ad into each `<ins class="farthing" data-placement="ID">`, in a frame without the page's origin. */
+export function tagScript(publicUrl: string): string {
+  return `(function () {
+  var origin = ${JSON.stringify(publicUrl)}
+  document.querySelectorAll('ins.farthing[data-placement]').forEach(function (slot) {
+    if (slot.dataset.filled) return
+    slot.dataset.filled = '1'
+    var url = origin + '/serve?format=json&placement=' + encodeURIComponent(slot.dataset.placement) +
+      '&page=' + encodeURIComponent(location.href)
+    fetch(url).then(function (answer) { return answer.status === 200 ? answer.json() : null }).then(function (ad) {
+      if (!ad) return
+      var frame = document.createElement('iframe')
+      frame.width = ad.w
+      frame.height = ad.h
+      frame.style.border = '0'
+      frame.setAttribute('sandbox', 'allow-scripts allow-popups allow-popups-to-escape-sandbox')
+      frame.srcdoc = '<!doctype html><body style="margin:0">' + ad.adm
+      slot.style.display = 'inline-block'
+      slot.appendChild(frame)
+    })
+  })
+})()
+`
+}

@@ -1,0 +1,110 @@
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Serving } from '../serving/serve.ts'
+import type { ImpressionIds } from '../tracking/impression-ids.ts'
+import { type AuctionDependencies, handleAuction } from './edge/auction-handler.ts'
+import type { EdgeDependencies } from './edge/dependencies.ts'
+import { handleIngest, INGEST_BYTES_MAX } from './edge/ingest-handler.ts'
+import type { RequestCounts } from './edge/request-counts.ts'
+import { handleServe, tagScript } from './edge/serve-handler.ts'
+import { handleClick, handleImpression } from './edge/tracking-handler.ts'
+import { livePage } from './live-page.ts'
+import { metricsText } from './metrics.ts'
+import { problemResponse } from './problem.ts'
+import type { Status } from './status.ts'
+
+export interface ServerOptions {
+  readonly host: string
+  readonly port: number
+  readonly edge: EdgeDependencies
+  readonly serving: Serving
+  readonly ids: ImpressionIds
+  readonly requestCounts: RequestCounts
+  readonly control: OpenAPIHono
+  readonly status: Status
+}
+
+export interface RunningServer {
+  readonly url: string
+  /** Takes no more connections, and ends when those that are open are answered. */
+  stop(): Promise<void>
+}
+
+/** A connection that says nothing for so long is closed. */
+const IDLE_SECONDS = 30
+
+/** One port for everything. Paths of the hot way are told apart by hand; the control API has a router. */
+export function startServer(options: ServerOptions): RunningServer {
+  const { edge, control, status } = options
+  const auction: AuctionDependencies = options
+  const server = Bun.serve({
+    hostname: options.host,
+    port: options.port,
+    idleTimeout: IDLE_SECONDS,
+    maxRequestBodySize: INGEST_BYTES_MAX,
+    fetch(request, self) {
+      const { url } = request
+      const from = url.indexOf('/', 8)
+      const query = url.indexOf('?', from)
+      const path = query < 0 ? url.slice(from) : url.slice(from, query)
+      const { method } = request
+      switch (path) {
+        case '/openrtb2/auction':
+          return method === 'POST' ? handleAuction(auction, request) : notAllowed('POST')
+        case '/i':
+          return isRead(method) ? handleImpression(edge, { request, peer: peerOf(self, request) }) : notAllowed('GET, HEAD')
+        case '/click':
+          return isRead(method) ? handleClick(edge, { request, peer: peerOf(self, request) }) : notAllowed('GET, HEAD')
+        case '/events/click':
+          return method === 'POST' ? handleIngest(edge, request, 'click') : notAllowed('POST')
+        case '/events/impression':
+          return method === 'POST' ? handleIngest(edge, request, 'impression') : notAllowed('POST')
+        case '/serve':
+          return isRead(method) || method === 'OPTIONS'
+            ? handleServe(auction, { request, peer: peerOf(self, request) })
+            : notAllowed('GET')
+        case '/tag.js':
+          return new Response(tagScript(edge.publicUrl), { headers: { 'Content-Type': 'text/javascript', ...CORS } })
+        case '/livez':
+          return Response.json({ status: 'live' })
+        case '/readyz':
+          return Response.json(
+            { status: status.ready && status.recording ? 'ready' : 'notReady', problem: status.problem },
+            { status: status.ready && status.recording ? 200 : 503 },
+          )
+        case '/metrics':
+          return new Response(metricsText(edge.counters, status), { headers: { 'Content-Type': 'text/plain; version=0.0.4' } })
+        case '/':
+          return livePage()
+        case '/live.json':
+          return Response.json({ counters: edge.counters.values, ...status })
+        default:
+          return control.fetch(request)
+      }
+    },
+    error(error) {
+      console.error(JSON.stringify({ level: 'error', message: 'a request failed', cause: String(error.stack ?? error) }))
+      return problemResponse(500, 'A fault of ours. It is in the log.')
+    },
+  })
+  return {
+    url: `http://${options.host}:${server.port}`,
+    stop: async () => {
+      await Promise.race([server.stop(), Bun.sleep(3000)])
+      await server.stop(true)
+    },
+  }
+}
+
+const CORS = { 'Access-Control-Allow-Origin': '*' }
+
+function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+function peerOf(server: { requestIP(request: Request): { address: string } | null }, request: Request): string {
+  return server.requestIP(request)?.address ?? ''
+}
+
+function notAllowed(allowed: string): Response {
+  return problemResponse(405, `This path takes ${allowed}.`, [], { Allow: allowed })
+}

@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { rotateKeys } from '../adapters/signing-keys.ts'
+import { openDataFolder } from '../adapters/sqlite/data-folder.ts'
+import { LogReader } from '../adapters/sqlite/log-reader.ts'
+import { verify } from '../adapters/sqlite/queries-ledger.ts'
+import { ReadStore } from '../adapters/sqlite/read-store.ts'
+import { SqliteStore } from '../adapters/sqlite/store.ts'
+import { Decider } from '../billing/decider.ts'
+import { UsageError } from '../config.ts'
+import type { EventLog } from '../ports/event-log.ts'
+import { PARTITIONS } from './embedded.ts'
+
+const DEFAULT_HOLD_MS = 60_000
+
+/** `farthing verify`: goes through the whole ledger of a stopped installation. */
+export function verifyBooks(args: readonly string[]): number {
+  const { folder, close } = openStopped(args)
+  try {
+    const result = verify(new ReadStore(folder.storePath))
+    console.log(JSON.stringify(result, null, 2))
+    return result.ok ? 0 : 1
+  } finally {
+    close()
+  }
+}
+
+/** `farthing rebuild`: decides the whole log again into new tables, and compares the ledger and the balances. */
+export function rebuildBooks(args: readonly string[]): number {
+  const { folder, close } = openStopped(args)
+  const scratch = mkdtempSync(join(tmpdir(), 'farthing-rebuild-'))
+  try {
+    const path = join(scratch, 'store.sqlite')
+    const reader = LogReader.open(folder.logPath)
+    const log: EventLog = {
+      partitions: reader.partitions,
+      append: () => Promise.reject(new Error('a rebuild appends nothing')),
+      read: (from, bytesMax) => reader.read(from, bytesMax),
+      onAppend: () => () => {},
+      close: async () => {},
+    }
+    const store = new SqliteStore(path, PARTITIONS)
+    let decided = 0
+    const decider = new Decider({
+      log,
+      store,
+      clock: { now: () => Date.now() },
+      holdMs: DEFAULT_HOLD_MS,
+      hashOf: bytes => createHash('sha256').update(bytes).digest('hex'),
+      tell: told => {
+        decided += told.decided
+        if (told.decided > 0 && process.stderr.isTTY) process.stderr.write(`\r${decided} records`)
+      },
+      warn: () => {},
+    })
+    while (decider.batch() > 0);
+    store.close()
+    reader.close()
+    const differences = compare(new ReadStore(folder.storePath), new ReadStore(path))
+    console.log(JSON.stringify({ ok: differences.length === 0, records: decided, differences }, null, 2))
+    return differences.length === 0 ? 0 : 1
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+    close()
+  }
+}
+
+/** `farthing keys rotate`. */
+export function keys(args: readonly string[]): number {
+  if (args[0] !== 'rotate') throw new UsageError('keys takes rotate.')
+  const { folder, close } = openStopped(args.slice(1))
+  try {
+    console.log(`Tokens are signed with key ${rotateKeys(folder.path)} from the next start on. Older links go on working.`)
+    return 0
+  } finally {
+    close()
+  }
+}
+
+/** Tables that must come out the same, to the byte. */
+const COMPARED: Record<string, string> = {
+  entry: 'SELECT * FROM entry ORDER BY number',
+  account: 'SELECT * FROM account WHERE balance <> 0 ORDER BY account, currency, partition',
+  transition: 'SELECT * FROM transition ORDER BY number',
+  rollup: 'SELECT * FROM rollup ORDER BY minute, ad, placement, country, device',
+}
+
+function compare(kept: ReadStore, rebuilt: ReadStore): string[] {
+  const differences: string[] = []
+  for (const [table, sql] of Object.entries(COMPARED)) {
+    if (digest(kept, sql) !== digest(rebuilt, sql)) differences.push(`table ${table} differs`)
+  }
+  return differences
+}
+
+function digest(store: ReadStore, sql: string): string {
+  const hash = createHash('sha256')
+  for (const row of store.each<Record<string, unknown>>(sql)) {
+    hash.update(JSON.stringify(row, (_key, value) => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value)))
+  }
+  return hash.digest('hex')
+}
+
+function openStopped(args: readonly string[]) {
+  const at = args.indexOf('--data')
+  const path = at < 0 ? undefined : args[at + 1]
+  if (path === undefined) throw new UsageError('--data DIR is needed.')
+  if (!existsSync(join(path, 'store.sqlite'))) throw new UsageError(`${path} is not a data folder of Farthing.`)
+  const folder = openDataFolder(path)
+  return { folder, close: () => folder.close() }
+}
