@@ -6,7 +6,8 @@ export interface Environment {
 
 export function readEnvironment(): Environment {
   const offset = Number(process.env['FARTHING_CLOCK_OFFSET_MS'] ?? 0)
-  if (!Number.isSafeInteger(offset)) throw new Error('FARTHING_CLOCK_OFFSET_MS is not a whole number of milliseconds.')
+  if (!Number.isSafeInteger(offset))
+    throw new Error('FARTHING_CLOCK_OFFSET_MS is not a whole number of milliseconds.')
   return Object.freeze({ adminKey: process.env['FARTHING_ADMIN_KEY'] || null, clockOffsetMs: offset })
 }
 

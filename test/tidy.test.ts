@@ -16,8 +16,8 @@ const RULES_KNOW: Record<string, readonly string[]> = {
   campaigns: ['core', 'records', 'ports', 'screening', 'openrtb'],
   budgets: ['core', 'records', 'ports', 'campaigns'],
   tracking: ['core', 'records', 'ports', 'screening', 'openrtb', 'campaigns'],
-  serving: ['core', 'records', 'ports', 'screening', 'openrtb', 'campaigns', 'budgets', 'tracking'],
-  exchange: [
+  exchange: ['core', 'records', 'ports', 'screening', 'openrtb', 'campaigns', 'budgets', 'tracking'],
+  serving: [
     'core',
     'records',
     'ports',
@@ -26,7 +26,7 @@ const RULES_KNOW: Record<string, readonly string[]> = {
     'campaigns',
     'budgets',
     'tracking',
-    'serving',
+    'exchange',
   ],
   billing: ['core', 'records', 'ports', 'screening', 'campaigns', 'budgets', 'tracking'],
   market: ['core', 'records', 'ports', 'campaigns', 'budgets', 'billing'],
@@ -41,7 +41,8 @@ const KNOWS: Record<string, readonly string[]> = {
   adapters: RULES,
   http: [...RULES, 'config', 'console'],
   wiring: [...RULES, 'config', 'console', 'adapters', 'http'],
-  main: [...RULES, 'config', 'console', 'adapters', 'http', 'wiring'],
+  demo: ['core', 'config', 'wiring'],
+  main: [...RULES, 'config', 'console', 'adapters', 'http', 'wiring', 'demo'],
 }
 /** A port names the rows that it carries: types only, so that nothing of them is there at run time. */
 const KNOWS_TYPES_OF: Record<string, readonly string[]> = {

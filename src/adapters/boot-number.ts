@@ -12,7 +12,8 @@ export function nextBootNumber(folder: string, now: number): number {
   const path = join(folder, 'boot')
   const last = existsSync(path) ? Number(readFileSync(path, 'utf8')) : 0
   const boot = Math.max(last + 1, Math.floor((now - SINCE) / 1000))
-  if (!Number.isSafeInteger(boot) || boot > BOOT_MAX) throw new Error(`There is no boot number after ${last}.`)
+  if (!Number.isSafeInteger(boot) || boot > BOOT_MAX)
+    throw new Error(`There is no boot number after ${last}.`)
   const file = openSync(`${path}.next`, 'w', 0o600)
   writeSync(file, String(boot))
   fsyncSync(file)

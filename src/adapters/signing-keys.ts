@@ -4,7 +4,11 @@ import { join } from 'node:path'
 import type { SigningKey } from '../tracking/token.ts'
 
 interface KeyFile {
-  readonly signing: readonly { readonly number: number; readonly secret: string; readonly createdAt: string }[]
+  readonly signing: readonly {
+    readonly number: number
+    readonly secret: string
+    readonly createdAt: string
+  }[]
   readonly admin: string
 }
 

@@ -28,7 +28,11 @@ export interface BitPage {
 }
 
 /** Reads a page from the store; null where it was never written. */
-export type LoadPage = (boot: number, kind: number, page: number) => { bytes: Uint8Array; issuedUntil: number } | null
+export type LoadPage = (
+  boot: number,
+  kind: number,
+  page: number,
+) => { bytes: Uint8Array; issuedUntil: number } | null
 
 const PAGES_IN_MEMORY_MAX = 4096
 

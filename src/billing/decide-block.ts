@@ -48,6 +48,9 @@ function closeBlock(turn: Turn, currency: string, block: OpenBlock): void {
     chargesRoot: merkleRoot(items.map(itemJcs)),
     postings,
   })
-  turn.changes.blocks.push({ number: row.number, items: block.items.view().slice(), postings: JSON.stringify(postings) })
+  turn.changes.blocks.push({
+    number: row.number,
+    items: block.items.view().slice(),
+    postings: JSON.stringify(postings),
+  })
 }
-

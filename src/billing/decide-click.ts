@@ -21,7 +21,14 @@ import { addTransition, EventKind } from './transition.ts'
  *   cpm                -> counted
  *   cpc                -> charged, or rejected(budgetExhausted)
  */
-export function decideClick(turn: Turn, token: TokenBody, record: Uint8Array, payload: DataView, at: number, verdict: number): void {
+export function decideClick(
+  turn: Turn,
+  token: TokenBody,
+  record: Uint8Array,
+  payload: DataView,
+  at: number,
+  verdict: number,
+): void {
   const { partition, changes } = turn
   const { boot, serial, chosenAt } = token.impression
   if (partition.bits.has(boot, BitKind.click, serial)) {
@@ -29,7 +36,8 @@ export function decideClick(turn: Turn, token: TokenBody, record: Uint8Array, pa
     return
   }
   if (verdict === Reason.crawler) {
-    if (!token.cpm) addTransition(turn, token, impressionText(payload, at), EventKind.click, 'rejected', verdict)
+    if (!token.cpm)
+      addTransition(turn, token, impressionText(payload, at), EventKind.click, 'rejected', verdict)
     rollup(turn, token, turn.receivedAt).rejected++
     return
   }
@@ -99,7 +107,13 @@ export function settleClick(turn: Turn, token: TokenBody, payload: DataView, at:
   changes.observed.push(token.ad, token.placement, 0, 1)
 }
 
-export function refuseClick(turn: Turn, token: TokenBody, payload: DataView, at: number, reason: number): void {
+export function refuseClick(
+  turn: Turn,
+  token: TokenBody,
+  payload: DataView,
+  at: number,
+  reason: number,
+): void {
   if (!token.cpm) addTransition(turn, token, impressionText(payload, at), EventKind.click, 'rejected', reason)
   rollup(turn, token, turn.receivedAt).rejected++
 }

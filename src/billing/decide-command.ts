@@ -1,7 +1,7 @@
 import { newBalance } from '../budgets/balance.ts'
 import { newBudget, rebalance, refund, releaseLeases, stopReason } from '../budgets/budget.ts'
-import type { Advertiser, Campaign } from '../campaigns/campaign.ts'
 import { advertiserBody, campaignBody, plainBody } from '../campaigns/bodies.ts'
+import type { Advertiser, Campaign } from '../campaigns/campaign.ts'
 import { decideEdit, type Entity } from '../campaigns/edit.ts'
 import { formatId } from '../core/ids.ts'
 import { micros } from '../core/money.ts'
@@ -48,11 +48,10 @@ export function decideCommand(turn: Turn, command: Command, findCharge: FindChar
 
 function decideEntityEdit(turn: Turn, command: Command): Outcome<CommandOutcome> {
   const { partition, changes } = turn
-  const edit = decideEdit(
-    { get: (kind, number) => partition.entities[kind].get(number) },
-    command,
-    { now: command.at, nextNumber: kind => partition.nextNumber(kind) },
-  )
+  const edit = decideEdit({ get: (kind, number) => partition.entities[kind].get(number) }, command, {
+    now: command.at,
+    nextNumber: kind => partition.nextNumber(kind),
+  })
   if (!edit.ok) return edit
   const { kind, number, owner, entity, action, patch, status, version } = edit.value
   if (edit.value.changed) {
@@ -137,7 +136,9 @@ function decideDeposit(turn: Turn, command: Command): Outcome<CommandOutcome> {
   if (advertiser === undefined || balance === undefined) return refused(404, 'There is no such advertiser.')
   const amount = (command.body as { amountMicros: number }).amountMicros
   if (!Number.isSafeInteger(balance.balance + balance.credit + amount)) {
-    return refused(422, 'The balance would not fit.', [{ path: 'amountMicros', message: 'the balance would exceed 2^53 - 1 micros' }])
+    return refused(422, 'The balance would not fit.', [
+      { path: 'amountMicros', message: 'the balance would exceed 2^53 - 1 micros' },
+    ])
   }
   balance.balance = micros(balance.balance + amount)
   changes.touchBalance(partition.number, number)
@@ -248,7 +249,11 @@ function bodyOf(turn: Turn, kind: EntityTable, number: number): unknown {
   const { entities, budgets, balances, head } = turn.partition
   switch (kind) {
     case 'campaign':
-      return campaignBody(entities.campaign.get(number)!, campaignMoneyView(budgets.get(number)!, head.time), head.time)
+      return campaignBody(
+        entities.campaign.get(number)!,
+        campaignMoneyView(budgets.get(number)!, head.time),
+        head.time,
+      )
     case 'advertiser':
       return advertiserBody(entities.advertiser.get(number)!, advertiserMoneyView(balances.get(number)!))
     default:

@@ -1,13 +1,13 @@
 import { chargeImpression } from '../budgets/budget.ts'
+import { RENDER_LIFE_MS } from '../budgets/liability.ts'
 import { formatUuid } from '../core/ids.ts'
 import { type CpmMicros, cpmMicros, micros, shareOf } from '../core/money.ts'
-import { RENDER_LIFE_MS } from '../budgets/liability.ts'
 import { Reason } from '../records/reasons.ts'
 import type { TokenBody } from '../records/token-body.ts'
-import { BlockItems } from './block.ts'
 import { BitKind } from './bits.ts'
-import { type BudgetOf, budgetOf, dayFor } from './money-of.ts'
+import { BlockItems } from './block.ts'
 import { closeBlocksBefore } from './decide-block.ts'
+import { type BudgetOf, budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
 import { rollup } from './rollup.ts'
 import { addTransition, EventKind } from './transition.ts'
@@ -20,16 +20,26 @@ export const TOO_SOON_MS = 500
  * with the block of its second; for a CPC campaign it lets its click count.
  * Returns whether it was the one that counts, so that a click held for it is settled.
  */
-export function decideImpression(turn: Turn, token: TokenBody, payload: DataView, at: number, verdict: number): boolean {
+export function decideImpression(
+  turn: Turn,
+  token: TokenBody,
+  payload: DataView,
+  at: number,
+  verdict: number,
+): boolean {
   const { partition, changes } = turn
   const { boot, serial, chosenAt } = token.impression
-  if (partition.bits.has(boot, BitKind.rendered, serial) || partition.bits.has(boot, BitKind.impressionRefused, serial)) {
+  if (
+    partition.bits.has(boot, BitKind.rendered, serial) ||
+    partition.bits.has(boot, BitKind.impressionRefused, serial)
+  ) {
     if (token.cpm) changes.repeat(impressionText(payload, at), EventKind.impression)
     return false
   }
   if (verdict === Reason.crawler) {
     // A crawler uses no token up: the first other event starts afresh.
-    if (token.cpm) addTransition(turn, token, impressionText(payload, at), EventKind.impression, 'rejected', verdict)
+    if (token.cpm)
+      addTransition(turn, token, impressionText(payload, at), EventKind.impression, 'rejected', verdict)
     rollup(turn, token, turn.receivedAt).rejected++
     return false
   }
@@ -56,8 +66,14 @@ function refusal(turn: Turn, token: TokenBody, verdict: number): number {
 }
 
 function refuse(turn: Turn, token: TokenBody, payload: DataView, at: number, reason: number): false {
-  turn.partition.bits.set(token.impression.boot, BitKind.impressionRefused, token.impression.serial, token.impression.chosenAt)
-  if (token.cpm) addTransition(turn, token, impressionText(payload, at), EventKind.impression, 'rejected', reason)
+  turn.partition.bits.set(
+    token.impression.boot,
+    BitKind.impressionRefused,
+    token.impression.serial,
+    token.impression.chosenAt,
+  )
+  if (token.cpm)
+    addTransition(turn, token, impressionText(payload, at), EventKind.impression, 'rejected', reason)
   rollup(turn, token, turn.receivedAt).rejected++
   return false
 }

@@ -1,6 +1,6 @@
 import { charge } from '../budgets/budget.ts'
 import { hash32 } from '../core/bytes.ts'
-import { impressionCost, cpmMicros, micros, shareOf } from '../core/money.ts'
+import { cpmMicros, impressionCost, micros, shareOf } from '../core/money.ts'
 import type { IngestedEvent } from '../records/events.ts'
 import { Reason } from '../records/reasons.ts'
 import { closeBlocksBefore } from './decide-block.ts'

@@ -30,7 +30,10 @@ export function decideLeaseTaken(turn: Turn, record: LeaseTakenRecord): void {
     if (serves && record.epoch === partition.head.treasuryEpoch) {
       const day = dayFor(partition, money, partition.head.time)
       if (day !== null && partition.head.time < day.end) {
-        granted = takeLease(money.budget, day, money.balance, { epoch: record.epoch, amountMicros: lease.amountMicros })
+        granted = takeLease(money.budget, day, money.balance, {
+          epoch: record.epoch,
+          amountMicros: lease.amountMicros,
+        })
       }
     }
     if (granted > 0) {

@@ -1,5 +1,5 @@
-import { BrokenRecord, HEADER_BYTES, RecordKind, readHeader } from '../records/record.ts'
 import { utf8Text } from '../core/bytes.ts'
+import type { CommandOutcome } from '../ports/control.ts'
 import type {
   ChosenRecord,
   Command,
@@ -12,8 +12,9 @@ import type {
 } from '../records/events.ts'
 import { EVENT_PAYLOAD_BYTES } from '../records/events.ts'
 import { Reason } from '../records/reasons.ts'
+import { BrokenRecord, HEADER_BYTES, RecordKind, readHeader } from '../records/record.ts'
 import { readTokenBody, TOKEN_BODY_BYTES, TOKEN_BODY_VERSION } from '../records/token-body.ts'
-import type { CommandOutcome } from '../ports/control.ts'
+import type { Changes } from './changes.ts'
 import { closeBlocksBefore } from './decide-block.ts'
 import { decideClick, refuseClick, settleClick } from './decide-click.ts'
 import { decideCommand, type FindCharge, judgeCampaign, problem } from './decide-command.ts'
@@ -21,7 +22,6 @@ import { decideImpression, impressionText, TOO_SOON_MS } from './decide-impressi
 import { decideIngested } from './decide-ingested.ts'
 import { decideChosen, decideEpochOpened, decideLeaseTaken, sweepReserves } from './decide-lease.ts'
 import type { Claim, Partition, Turn } from './partition.ts'
-import type { Changes } from './changes.ts'
 
 /** Reads committed state for a decision. It is the same whenever it is read within the batch. */
 export interface Lookups {
@@ -139,7 +139,10 @@ function settleHeld(turn: Turn): void {
 }
 
 function decideEvent(turn: Turn, kind: number, bytes: Uint8Array, view: DataView): void {
-  if (bytes.length !== HEADER_BYTES + EVENT_PAYLOAD_BYTES || view.getUint8(HEADER_BYTES) !== TOKEN_BODY_VERSION) {
+  if (
+    bytes.length !== HEADER_BYTES + EVENT_PAYLOAD_BYTES ||
+    view.getUint8(HEADER_BYTES) !== TOKEN_BODY_VERSION
+  ) {
     throw new BrokenRecord('an event has the wrong layout')
   }
   const token = readTokenBody(view, HEADER_BYTES)
@@ -225,7 +228,10 @@ function decideCommandRecord(turn: Turn, command: Command, lookups: Lookups): vo
   const { partition, changes } = turn
   const { claim } = command
   if (claim === undefined) {
-    changes.outcomes.push({ requestId: command.requestId, outcome: decideCommand(turn, command, lookups.findCharge) })
+    changes.outcomes.push({
+      requestId: command.requestId,
+      outcome: decideCommand(turn, command, lookups.findCharge),
+    })
     return
   }
   const known = claimNamed(partition, claim.key, lookups)

@@ -1,19 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MemoryLog } from '../adapters/memory/log.ts'
 import { SqliteStore } from '../adapters/sqlite/store.ts'
-import { writeImpressionId, formatUuid, parseId } from '../core/ids.ts'
 import { LAPSE_SLACK_MS, RENDER_LIFE_MS } from '../budgets/liability.ts'
+import { formatUuid, parseId, writeImpressionId } from '../core/ids.ts'
 import type { CommandOutcome } from '../ports/control.ts'
 import { appendEvent, type Command } from '../records/events.ts'
-import { RecordBuffer } from '../records/record-buffer.ts'
-import { RecordKind } from '../records/record.ts'
 import { Reason } from '../records/reasons.ts'
+import { RecordKind } from '../records/record.ts'
+import { RecordBuffer } from '../records/record-buffer.ts'
 import { TOKEN_BODY_BYTES, writeTokenBody } from '../records/token-body.ts'
-import { Decider, type Decided } from './decider.ts'
+import { type Decided, Decider } from './decider.ts'
 
 const START = Date.parse('2026-11-24T12:00:00.000Z')
 const PARTITIONS = 2
@@ -72,7 +72,12 @@ async function pass(ms: number): Promise<void> {
 }
 
 let requests = 0
-async function command(name: string, target: number | null, body: unknown, partition = 0): Promise<CommandOutcome> {
+async function command(
+  name: string,
+  target: number | null,
+  body: unknown,
+  partition = 0,
+): Promise<CommandOutcome> {
   const requestId = `request-${++requests}`
   const buffer = new RecordBuffer()
   const sent: Command = {
@@ -98,7 +103,11 @@ interface Served {
   readonly ad: string
 }
 
-async function campaign(bid: { model: 'cpc' | 'cpm'; amountMicros: number }, budget = {}, deposit = 10_000_000): Promise<Served> {
+async function campaign(
+  bid: { model: 'cpc' | 'cpm'; amountMicros: number },
+  budget = {},
+  deposit = 10_000_000,
+): Promise<Served> {
   const advertiser = (await command('createAdvertiser', null, { name: 'A' })).body as { id: string }
   await command('deposit', parseId('advertiser', advertiser.id), { amountMicros: deposit })
   const created = await command('createCampaign', null, {
@@ -120,7 +129,10 @@ async function campaign(bid: { model: 'cpc' | 'cpm'; amountMicros: number }, bud
   return { advertiser: advertiser.id, campaign: body.id, ad: body.ads[0]!.id }
 }
 
-function token(of: Served, terms: { cpm?: boolean; price: number; test?: boolean }): { bytes: Uint8Array; id: string } {
+function token(
+  of: Served,
+  terms: { cpm?: boolean; price: number; test?: boolean },
+): { bytes: Uint8Array; id: string } {
   const bytes = new Uint8Array(TOKEN_BODY_BYTES)
   const view = new DataView(bytes.buffer)
   writeTokenBody(view, 0, {
@@ -157,8 +169,12 @@ function count(sql: string): number {
   return store.all<{ n: number }>(`SELECT count(*) AS n FROM ${sql}`, [])[0]!.n
 }
 const charges = () => count('entry WHERE kind = 1')
-const refusals = () => store.all<{ reason: number }>(`SELECT reason FROM transition WHERE state = 'rejected' ORDER BY number`, []).map(({ reason }) => reason)
-const sumOfAccounts = () => store.all<{ sum: number }>('SELECT coalesce(sum(balance), 0) AS sum FROM account', [])[0]!.sum
+const refusals = () =>
+  store
+    .all<{ reason: number }>(`SELECT reason FROM transition WHERE state = 'rejected' ORDER BY number`, [])
+    .map(({ reason }) => reason)
+const sumOfAccounts = () =>
+  store.all<{ sum: number }>('SELECT coalesce(sum(balance), 0) AS sum FROM account', [])[0]!.sum
 
 describe('a click', () => {
   test('is charged once, whatever is repeated', async () => {
@@ -336,7 +352,15 @@ describe('impressions at a CPM price', () => {
         partition: 0,
         epoch: 1,
         sentAt: now,
-        shards: [{ campaign: number, shard: 0, impressions: 1, chosenThousandths: Math.floor(granted() / 1_000_000) * 1_000_000, variance: 0 }],
+        shards: [
+          {
+            campaign: number,
+            shard: 0,
+            impressions: 1,
+            chosenThousandths: Math.floor(granted() / 1_000_000) * 1_000_000,
+            variance: 0,
+          },
+        ],
       })
     }
     expect(Math.floor(granted() / 1_000_000)).toBe(5)
@@ -357,7 +381,11 @@ describe('a refund', () => {
     const target = parseId('campaign', of.campaign)
     const part = await command('refund', target, { eventId: id, reason: 'goodwill', amountMicros: 100_000 })
     expect(part.status).toBe(201)
-    const tooMuch = await command('refund', target, { eventId: id, reason: 'goodwill', amountMicros: 200_000 })
+    const tooMuch = await command('refund', target, {
+      eventId: id,
+      reason: 'goodwill',
+      amountMicros: 200_000,
+    })
     expect(tooMuch.status).toBe(422)
     const rest = await command('refund', target, { eventId: id, reason: 'goodwill' })
     expect(rest.body).toMatchObject({ refundedMicros: 250_001 })

@@ -1,14 +1,14 @@
-import type { CatalogChange } from '../campaigns/campaign.ts'
 import { pacedGrantable } from '../budgets/pacing.ts'
 import { type ShardView, Treasury } from '../budgets/treasury.ts'
+import type { CatalogChange } from '../campaigns/campaign.ts'
 import { AssertionError } from '../core/assert.ts'
 import type { Clock } from '../core/time.ts'
 import type { CommandOutcome } from '../ports/control.ts'
 import type { EventLog, LogRecord } from '../ports/event-log.ts'
 import type { Position } from '../ports/store.ts'
 import type { LeaseAsk, LeaseGrant } from '../ports/treasury-link.ts'
-import { RecordBuffer } from '../records/record-buffer.ts'
 import { BrokenRecord, RecordKind } from '../records/record.ts'
+import { RecordBuffer } from '../records/record-buffer.ts'
 import { calendarsMissing } from './calendars.ts'
 import { Changes } from './changes.ts'
 import { decide, type Lookups } from './decide.ts'
@@ -23,7 +23,12 @@ export interface DecisionStore {
   rollback(): void
   commit(batch: {
     readonly changes: Changes
-    readonly moves: readonly { readonly from: Position; readonly next: number; readonly lastHash: string; readonly partition: Partition }[]
+    readonly moves: readonly {
+      readonly from: Position
+      readonly next: number
+      readonly lastHash: string
+      readonly partition: Partition
+    }[]
   }): void
   unsent(): { source: number; target: number; sequence: number; effect: string }[]
   lookups(partitions: readonly Partition[], changes: Changes): Lookups
@@ -98,7 +103,9 @@ export class Decider {
     for (const partition of this.partitions) {
       const epoch = partition.head.treasuryEpoch + 1
       this.buffer.json(RecordKind.epochOpened, partition.number, now, { epoch })
-      this.treasuries[partition.number] = new Treasury(partition.number, epoch, campaign => this.shardView(partition, campaign))
+      this.treasuries[partition.number] = new Treasury(partition.number, epoch, campaign =>
+        this.shardView(partition, campaign),
+      )
       for (const campaign of partition.budgets.keys()) this.awake.add(campaign)
     }
     this.sendEffects(this.options.store.unsent())
@@ -162,7 +169,11 @@ export class Decider {
     await this.flush()
   }
 
-  private decideAll(records: readonly LogRecord[], changes: Changes, lookups: Lookups): Map<number, LogRecord> {
+  private decideAll(
+    records: readonly LogRecord[],
+    changes: Changes,
+    lookups: Lookups,
+  ): Map<number, LogRecord> {
     const last = new Map<number, LogRecord>()
     for (const record of records) {
       try {
@@ -264,7 +275,9 @@ export class Decider {
     }
   }
 
-  private sendEffects(rows: readonly { source: number; target: number; sequence: number; effect: string }[]): void {
+  private sendEffects(
+    rows: readonly { source: number; target: number; sequence: number; effect: string }[],
+  ): void {
     const now = this.options.clock.now()
     for (const { source, target, sequence, effect } of rows) {
       const key = `${source}>${target}`

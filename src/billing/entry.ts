@@ -43,7 +43,10 @@ type Unhashed = Omit<EntryRow, 'hash'>
  * took from its advertiser and gave on. Zero postings are left out.
  */
 export function postingsOf(
-  entry: Pick<EntryRow, 'kind' | 'advertiser' | 'campaign' | 'publisher' | 'amount' | 'publisherAmount' | 'feeAmount'>,
+  entry: Pick<
+    EntryRow,
+    'kind' | 'advertiser' | 'campaign' | 'publisher' | 'amount' | 'publisherAmount' | 'feeAmount'
+  >,
 ): ChainedPosting[] {
   const advertiser = `advertiser:${formatId('advertiser', entry.advertiser)}`
   if (entry.kind === EntryKind.deposit) {

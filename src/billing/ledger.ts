@@ -27,6 +27,7 @@ export function addEntry(turn: Turn, entry: NewEntry): EntryRow {
   head.chainHash = hash
   const row: EntryRow = { ...unhashed, hash }
   changes.entries.push(row)
-  for (const posting of row.postings) changes.post(partition.number, posting.account, entry.currency, posting.amountMicros)
+  for (const posting of row.postings)
+    changes.post(partition.number, posting.account, entry.currency, posting.amountMicros)
   return row
 }

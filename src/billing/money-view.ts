@@ -8,7 +8,10 @@ export function campaignMoneyView(budget: CampaignBudget, now: number): Campaign
   const day = dayAt(budget, now) ?? budget.days.at(-1) ?? null
   return {
     spentTotalMicros: spentTotal(budget),
-    day: day === null ? null : { name: day.day, start: day.start, end: day.end, spentMicros: netCharged(day.link) },
+    day:
+      day === null
+        ? null
+        : { name: day.day, start: day.start, end: day.end, spentMicros: netCharged(day.link) },
     heldMicros: reservedTotal(budget),
     stopped: budget.stopped,
   }

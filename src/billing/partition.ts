@@ -3,8 +3,8 @@ import type { CampaignBudget } from '../budgets/budget.ts'
 import type { Advertiser, ApiKey, Campaign, Placement, Publisher } from '../campaigns/campaign.ts'
 import { type EntityKind, entityNumber, parseId } from '../core/ids.ts'
 import type { CommandOutcome, EntityTable } from '../ports/control.ts'
-import type { BlockItems } from './block.ts'
 import type { Bits } from './bits.ts'
+import type { BlockItems } from './block.ts'
 import type { Changes } from './changes.ts'
 
 export interface EntityTypes {

@@ -8,7 +8,14 @@ const OPEN_MS = HOUR_MS - MINUTE_MS
 /** The row that an event counts in: by its own time, or, where that window may be final already, by its arrival. */
 export function rollup(
   turn: Turn,
-  of: { readonly ad: number; readonly campaign: number; readonly placement: number; readonly publisher: number; readonly country: number; readonly device: number },
+  of: {
+    readonly ad: number
+    readonly campaign: number
+    readonly placement: number
+    readonly publisher: number
+    readonly country: number
+    readonly device: number
+  },
   eventTime: number,
 ): RollupRow {
   const { partition, changes } = turn

@@ -19,7 +19,14 @@ export function addTransition(
   state: 'pending' | 'rejected',
   reason: number,
 ): void {
-  addTransitionAt(turn, { campaign: of.campaign, ad: of.ad, eventSecond: Math.floor(of.impression.chosenAt / 1000) }, event, kind, state, reason)
+  addTransitionAt(
+    turn,
+    { campaign: of.campaign, ad: of.ad, eventSecond: Math.floor(of.impression.chosenAt / 1000) },
+    event,
+    kind,
+    state,
+    reason,
+  )
 }
 
 export function addTransitionAt(

@@ -1,4 +1,3 @@
-import { assert } from '../core/assert.ts'
 import { type CpmMicros, impressionCost, type Micros, micros } from '../core/money.ts'
 import { availableMicros, type Balance } from './balance.ts'
 import { addChoice, type ChoiceBucket, heldThousandths, settleChoice } from './liability.ts'
@@ -46,8 +45,19 @@ export interface CampaignBudget {
 
 export type StopReason = 'unfunded' | 'exhaustedDaily' | 'exhausted' | null
 
-export function newBudget(terms: Pick<CampaignBudget, 'model' | 'amount' | 'totalCap' | 'dailyCap' | 'timeZone'>): CampaignBudget {
-  return { ...terms, remainder: 0, epoch: 0, chosen: 0, variance: 0, days: [], foldedSpend: micros(0), stopped: null }
+export function newBudget(
+  terms: Pick<CampaignBudget, 'model' | 'amount' | 'totalCap' | 'dailyCap' | 'timeZone'>,
+): CampaignBudget {
+  return {
+    ...terms,
+    remainder: 0,
+    epoch: 0,
+    chosen: 0,
+    variance: 0,
+    days: [],
+    foldedSpend: micros(0),
+    stopped: null,
+  }
 }
 
 /** Days are kept for charges of late clicks and for refunds that reopen the day. */
@@ -74,7 +84,10 @@ export function dayAt(budget: CampaignBudget, at: number): DayBudget | null {
 }
 
 /** Days abut: one that would overlap the last (a zone was changed) starts where the last ends. */
-export function openDay(budget: CampaignBudget, day: { day: string; start: number; end: number }): DayBudget | null {
+export function openDay(
+  budget: CampaignBudget,
+  day: { day: string; start: number; end: number },
+): DayBudget | null {
   const last = budget.days.at(-1)
   const start = last === undefined ? day.start : Math.max(day.start, last.end)
   if (start >= day.end) return null
@@ -240,9 +253,4 @@ export function stopReason(budget: CampaignBudget, balance: Balance, now: number
     if (budget.dailyCap - (day === null ? 0 : netCharged(day.link)) < price) return 'exhaustedDaily'
   }
   return null
-}
-
-export function assertBudget(budget: CampaignBudget): void {
-  for (const day of budget.days) assertLink(day.link)
-  assert(budget.remainder >= 0 && budget.remainder < 1000, 'the remainder of CPM prices is out of range')
 }

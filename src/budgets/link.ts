@@ -32,14 +32,6 @@ export function unspent(link: Link): Micros {
   return micros(link.granted - link.returned - link.charged + link.refunded)
 }
 
-/** Takes another copy of the totals in. Never makes a total smaller. */
-export function mergeLink(into: Link, from: Link): void {
-  into.granted = micros(Math.max(into.granted, from.granted))
-  into.returned = micros(Math.max(into.returned, from.returned))
-  into.charged = micros(Math.max(into.charged, from.charged))
-  into.refunded = micros(Math.max(into.refunded, from.refunded))
-}
-
 export function assertLink(link: Link): void {
   assert(link.granted >= link.returned, 'a link returned more than it was granted')
   assert(link.charged >= link.refunded, 'a link refunded more than it charged')

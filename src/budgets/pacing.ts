@@ -1,6 +1,6 @@
 import type { Campaign } from '../campaigns/campaign.ts'
-import { type CampaignBudget, type DayBudget, grantable, reservedTotal, spentTotal } from './budget.ts'
 import type { Balance } from './balance.ts'
+import { type CampaignBudget, type DayBudget, grantable, reservedTotal, spentTotal } from './budget.ts'
 import { netCharged, unspent } from './link.ts'
 
 /** A paced campaign may be this far ahead of its plan: a lease covers the coming seconds. */
@@ -23,7 +23,12 @@ export function pacedGrantable(
   const starts = Date.parse(campaign.schedule.startAt ?? campaign.createdAt)
   const ends = campaign.schedule.endAt === null ? null : Date.parse(campaign.schedule.endAt)
   if (budget.dailyCap !== null) {
-    const planned = plan(budget.dailyCap, Math.max(day.start, starts), Math.min(day.end, ends ?? day.end), now)
+    const planned = plan(
+      budget.dailyCap,
+      Math.max(day.start, starts),
+      Math.min(day.end, ends ?? day.end),
+      now,
+    )
     return Math.min(room, Math.floor(planned - netCharged(day.link) - unspent(day.link)))
   }
   if (budget.totalCap !== null && ends !== null) {

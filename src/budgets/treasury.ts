@@ -243,7 +243,10 @@ export interface TreasuryRound {
 
 /** min(v*t + z*p*sqrt(v*t/p), a*F/A), at least one price: DESIGN "Size of a node's lease". Thousandths of a micro. */
 function leaseSize(shard: ShardAccount, view: ShardView, atHand: number, nodes: number): number {
-  const spend = Math.max(shard.rate * LEASE_SPAN_SECONDS, shard.chosenAtRate === 0 ? FIRST_RATE * view.price : 0)
+  const spend = Math.max(
+    shard.rate * LEASE_SPAN_SECONDS,
+    shard.chosenAtRate === 0 ? FIRST_RATE * view.price : 0,
+  )
   const size = spend + LEASE_DEVIATIONS * view.price * Math.sqrt(spend / view.price)
   const free = Math.max(0, view.grantableMicros) * 1000 + atHand
   return Math.max(view.price, Math.min(size, (LEASE_SHARE * free) / Math.max(1, nodes)))

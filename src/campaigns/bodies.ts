@@ -5,7 +5,12 @@ import { campaignStatus } from './schedule.ts'
 /** A campaign's money as the store keeps it for readers, beside the state that decides. */
 export interface CampaignMoneyView {
   readonly spentTotalMicros: number
-  readonly day: { readonly name: string; readonly start: number; readonly end: number; readonly spentMicros: number } | null
+  readonly day: {
+    readonly name: string
+    readonly start: number
+    readonly end: number
+    readonly spentMicros: number
+  } | null
   readonly heldMicros: number
   readonly stopped: 'unfunded' | 'exhaustedDaily' | 'exhausted' | null
 }
@@ -18,7 +23,8 @@ export interface AdvertiserMoneyView {
 /** A campaign as the API shows it: what its advertiser said, and what has become of it by `now`. */
 export function campaignBody(campaign: Campaign, money: CampaignMoneyView, now: number) {
   const { paused: _paused, archived, ...said } = campaign
-  const today = money.day !== null && now >= money.day.start && now < money.day.end ? money.day.spentMicros : 0
+  const today =
+    money.day !== null && now >= money.day.start && now < money.day.end ? money.day.spentMicros : 0
   const { totalMicros, dailyMicros } = campaign.budget
   const remainingTotal = totalMicros === null ? null : Math.max(0, totalMicros - money.spentTotalMicros)
   const remainingDay = dailyMicros === null ? null : Math.max(0, dailyMicros - today)
@@ -28,7 +34,10 @@ export function campaignBody(campaign: Campaign, money: CampaignMoneyView, now: 
     status: campaignStatus(campaign, { stopped: money.stopped }, now),
     spend: { todayMicros: today, totalMicros: money.spentTotalMicros },
     remaining: {
-      todayMicros: remainingDay === null || remainingTotal === null ? remainingDay : Math.min(remainingDay, remainingTotal),
+      todayMicros:
+        remainingDay === null || remainingTotal === null
+          ? remainingDay
+          : Math.min(remainingDay, remainingTotal),
       totalMicros: remainingTotal,
     },
     mayStillSpendMicros: money.heldMicros,

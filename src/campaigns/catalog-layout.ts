@@ -179,8 +179,7 @@ class Layout {
     const order = campaign.ads.map((_, i) => i)
     // Active ads of one size side by side, in the order in which the campaign names them.
     const currency = currencyKey(campaign.currency)
-    const sizeOf = (i: number) =>
-      sizeKey(campaign.ads[i]!.creative.w, campaign.ads[i]!.creative.h) ^ currency
+    const sizeOf = (i: number) => sizeKey(campaign.ads[i]!.creative.w, campaign.ads[i]!.creative.h) ^ currency
     if (order.length > 1) order.sort((a, b) => sizeOf(a) - sizeOf(b) || a - b)
     let group: AdGroup | null = null
     const offers: AdGroup[] = []

@@ -21,7 +21,6 @@ export {
   type Directory,
   type Edit,
   type EditContext,
-  type Entities,
   type Entity,
 } from './edit-shared.ts'
 

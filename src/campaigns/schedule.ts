@@ -2,7 +2,7 @@ import { assert } from '../core/assert.ts'
 import type { Campaign, CampaignMoney, CampaignStatus, Daypart, Schedule } from './campaign.ts'
 import { wallMinute, weekdaysAt } from './schedule-zone.ts'
 
-export { campaignDay, type ZoneDay } from './schedule-zone.ts'
+export { campaignDay } from './schedule-zone.ts'
 
 export type ScheduleState = 'scheduled' | 'open' | 'closedByDaypart' | 'ended'
 

@@ -1,8 +1,7 @@
 import { type CpmMicros, cpmMicros } from '../core/money.ts'
 
-/** OpenRTB `at`: 1 first price; 2, and absent, second price. */
+/** OpenRTB `at`: 1 is first price; 2, and absent, second price. */
 export const FIRST_PRICE = 1
-export const SECOND_PRICE = 2
 /** A second-price winner pays a cent for a thousand more than the runner-up. */
 export const PRICE_STEP = cpmMicros(10_000)
 

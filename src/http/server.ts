@@ -1,4 +1,5 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Logger } from 'pino'
 import type { Serving } from '../serving/serve.ts'
 import type { ImpressionIds } from '../tracking/impression-ids.ts'
 import { type AuctionDependencies, handleAuction } from './edge/auction-handler.ts'
@@ -8,7 +9,7 @@ import type { RequestCounts } from './edge/request-counts.ts'
 import { handleServe, tagScript } from './edge/serve-handler.ts'
 import { handleClick, handleImpression } from './edge/tracking-handler.ts'
 import { livePage } from './live-page.ts'
-import { metricsText } from './metrics.ts'
+import { Metrics } from './metrics.ts'
 import { problemResponse } from './problem.ts'
 import type { Status } from './status.ts'
 
@@ -21,6 +22,7 @@ export interface ServerOptions {
   readonly requestCounts: RequestCounts
   readonly control: OpenAPIHono
   readonly status: Status
+  readonly logger: Logger
 }
 
 export interface RunningServer {
@@ -36,6 +38,7 @@ const IDLE_SECONDS = 30
 export function startServer(options: ServerOptions): RunningServer {
   const { edge, control, status } = options
   const auction: AuctionDependencies = options
+  const metrics = new Metrics(edge.counters, status)
   const server = Bun.serve({
     hostname: options.host,
     port: options.port,
@@ -51,9 +54,13 @@ export function startServer(options: ServerOptions): RunningServer {
         case '/openrtb2/auction':
           return method === 'POST' ? handleAuction(auction, request) : notAllowed('POST')
         case '/i':
-          return isRead(method) ? handleImpression(edge, { request, peer: peerOf(self, request) }) : notAllowed('GET, HEAD')
+          return isRead(method)
+            ? handleImpression(edge, { request, peer: peerOf(self, request) })
+            : notAllowed('GET, HEAD')
         case '/click':
-          return isRead(method) ? handleClick(edge, { request, peer: peerOf(self, request) }) : notAllowed('GET, HEAD')
+          return isRead(method)
+            ? handleClick(edge, { request, peer: peerOf(self, request) })
+            : notAllowed('GET, HEAD')
         case '/events/click':
           return method === 'POST' ? handleIngest(edge, request, 'click') : notAllowed('POST')
         case '/events/impression':
@@ -63,7 +70,9 @@ export function startServer(options: ServerOptions): RunningServer {
             ? handleServe(auction, { request, peer: peerOf(self, request) })
             : notAllowed('GET')
         case '/tag.js':
-          return new Response(tagScript(edge.publicUrl), { headers: { 'Content-Type': 'text/javascript', ...CORS } })
+          return new Response(tagScript(edge.publicUrl), {
+            headers: { 'Content-Type': 'text/javascript', ...CORS },
+          })
         case '/livez':
           return Response.json({ status: 'live' })
         case '/readyz':
@@ -72,7 +81,9 @@ export function startServer(options: ServerOptions): RunningServer {
             { status: status.ready && status.recording ? 200 : 503 },
           )
         case '/metrics':
-          return new Response(metricsText(edge.counters, status), { headers: { 'Content-Type': 'text/plain; version=0.0.4' } })
+          return metrics
+            .text()
+            .then(text => new Response(text, { headers: { 'Content-Type': metrics.contentType } }))
         case '/':
           return livePage()
         case '/live.json':
@@ -82,7 +93,7 @@ export function startServer(options: ServerOptions): RunningServer {
       }
     },
     error(error) {
-      console.error(JSON.stringify({ level: 'error', message: 'a request failed', cause: String(error.stack ?? error) }))
+      options.logger.error({ err: error }, 'a request failed')
       return problemResponse(500, 'A fault of ours. It is in the log.')
     },
   })
@@ -101,7 +112,10 @@ function isRead(method: string): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
-function peerOf(server: { requestIP(request: Request): { address: string } | null }, request: Request): string {
+function peerOf(
+  server: { requestIP(request: Request): { address: string } | null },
+  request: Request,
+): string {
   return server.requestIP(request)?.address ?? ''
 }
 

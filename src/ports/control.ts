@@ -29,7 +29,12 @@ export interface EntityPage {
 export interface Queries {
   /** The entity's stored document joined with its money (API.md), or null. Ads are inside their campaign. */
   entity(table: EntityTable, number: number): Promise<unknown>
-  list(table: EntityTable, filter: { readonly owner: number | null }, limit: number, cursor: string | null): Promise<EntityPage>
+  list(
+    table: EntityTable,
+    filter: { readonly owner: number | null },
+    limit: number,
+    cursor: string | null,
+  ): Promise<EntityPage>
   history(table: EntityTable, number: number, limit: number, cursor: string | null): Promise<EntityPage>
   /** The charge of API.md, with `advertiserId` beside it for the access check, or null. */
   charge(eventId: string): Promise<(Record<string, unknown> & { advertiserId: string }) | null>
@@ -43,12 +48,27 @@ export interface Queries {
   /** Items of a block of charged impressions, in the order of its Merkle tree; null where there is no such entry. */
   entryCharges(entryId: string): Promise<{ items: readonly unknown[] } | null>
   verify(): Promise<unknown>
-  aggregates(query: { readonly ad: number; readonly start: number; readonly end: number; readonly granularity: 'minute' | 'hour' | 'day' }): Promise<readonly unknown[]>
+  aggregates(query: {
+    readonly ad: number
+    readonly start: number
+    readonly end: number
+    readonly granularity: 'minute' | 'hour' | 'day'
+  }): Promise<readonly unknown[]>
   realtime(query: { readonly ad: number; readonly windowMs: number }): Promise<unknown>
-  report(query: ReportQuery): Promise<{ rows: readonly Record<string, unknown>[]; asOf: string; final: boolean }>
+  report(
+    query: ReportQuery,
+  ): Promise<{ rows: readonly Record<string, unknown>[]; asOf: string; final: boolean }>
 }
 
-export const REPORT_DIMENSIONS = ['campaign', 'ad', 'placement', 'publisher', 'advertiser', 'country', 'device'] as const
+export const REPORT_DIMENSIONS = [
+  'campaign',
+  'ad',
+  'placement',
+  'publisher',
+  'advertiser',
+  'country',
+  'device',
+] as const
 export type ReportDimension = (typeof REPORT_DIMENSIONS)[number]
 
 export interface ReportQuery {

@@ -13,7 +13,12 @@ export interface Position {
 export interface Batch {
   readonly changes: Changes
   /** Moved from what was read. */
-  readonly moves: readonly { readonly from: Position; readonly next: number; readonly lastHash: string; readonly partition: Partition }[]
+  readonly moves: readonly {
+    readonly from: Position
+    readonly next: number
+    readonly lastHash: string
+    readonly partition: Partition
+  }[]
 }
 
 /** Another owner has moved the offset: what this one knows is not true any more, and must be dropped. */

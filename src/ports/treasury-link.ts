@@ -36,8 +36,3 @@ export interface LeaseGrant {
     readonly stopped: boolean
   }[]
 }
-
-export interface TreasuryLink {
-  ask(message: LeaseAsk): void
-  onGrant(receive: (grant: LeaseGrant) => void): void
-}

@@ -72,7 +72,9 @@ export function keys(args: readonly string[]): number {
   if (args[0] !== 'rotate') throw new UsageError('keys takes rotate.')
   const { folder, close } = openStopped(args.slice(1))
   try {
-    console.log(`Tokens are signed with key ${rotateKeys(folder.path)} from the next start on. Older links go on working.`)
+    console.log(
+      `Tokens are signed with key ${rotateKeys(folder.path)} from the next start on. Older links go on working.`,
+    )
     return 0
   } finally {
     close()
@@ -98,7 +100,11 @@ function compare(kept: ReadStore, rebuilt: ReadStore): string[] {
 function digest(store: ReadStore, sql: string): string {
   const hash = createHash('sha256')
   for (const row of store.each<Record<string, unknown>>(sql)) {
-    hash.update(JSON.stringify(row, (_key, value) => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value)))
+    hash.update(
+      JSON.stringify(row, (_key, value) =>
+        value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
+      ),
+    )
   }
   return hash.digest('hex')
 }
@@ -107,7 +113,8 @@ function openStopped(args: readonly string[]) {
   const at = args.indexOf('--data')
   const path = at < 0 ? undefined : args[at + 1]
   if (path === undefined) throw new UsageError('--data DIR is needed.')
-  if (!existsSync(join(path, 'store.sqlite'))) throw new UsageError(`${path} is not a data folder of Farthing.`)
+  if (!existsSync(join(path, 'store.sqlite')))
+    throw new UsageError(`${path} is not a data folder of Farthing.`)
   const folder = openDataFolder(path)
   return { folder, close: () => folder.close() }
 }

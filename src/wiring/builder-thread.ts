@@ -24,7 +24,8 @@ const REFRESH_MS = 1000
 self.onmessage = ({ data }) => {
   const builder = new CatalogBuilder(data.columns)
   const now = () => Date.now() + data.clockOffsetMs
-  data.decider.onmessage = ({ data: message }: MessageEvent<ToBuilder>) => builder.apply(message.changes, now())
+  data.decider.onmessage = ({ data: message }: MessageEvent<ToBuilder>) =>
+    builder.apply(message.changes, now())
   setInterval(() => builder.refresh(now()), REFRESH_MS)
   setInterval(() => {
     const snapshot = builder.build(now())

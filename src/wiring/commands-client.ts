@@ -1,8 +1,8 @@
 import { type CommandOutcome, type Commands, CommandsUnavailable } from '../ports/control.ts'
 import type { EventLog } from '../ports/event-log.ts'
 import type { Command } from '../records/events.ts'
-import { RecordBuffer } from '../records/record-buffer.ts'
 import { RecordKind } from '../records/record.ts'
+import { RecordBuffer } from '../records/record-buffer.ts'
 
 /** After this the API answers 503: the command may still be decided, its Idempotency-Key tells. */
 const DECIDED_WITHIN_MS = 2000

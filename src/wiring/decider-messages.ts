@@ -1,5 +1,5 @@
-import type { CatalogChange } from '../campaigns/campaign.ts'
 import type { Decided } from '../billing/decider.ts'
+import type { CatalogChange } from '../campaigns/campaign.ts'
 import type { LeaseAsk } from '../ports/treasury-link.ts'
 
 export type ToDecider =

@@ -1,13 +1,14 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { openCountryTable } from '../adapters/geo/country.ts'
+import { pino } from 'pino'
 import { nextBootNumber } from '../adapters/boot-number.ts'
+import { openCountryTable } from '../adapters/geo/country.ts'
 import { openKeys } from '../adapters/signing-keys.ts'
 import { openDataFolder } from '../adapters/sqlite/data-folder.ts'
+import type { Decided } from '../billing/decider.ts'
+import { stopBits } from '../campaigns/catalog.ts'
 import { newEdgeColumns, newSharedColumns } from '../campaigns/catalog-columns.ts'
 import { CatalogReader } from '../campaigns/catalog-reader.ts'
-import { stopBits } from '../campaigns/catalog.ts'
-import type { Decided } from '../billing/decider.ts'
 import type { Environment, ServeOptions } from '../config.ts'
 import { parseId } from '../core/ids.ts'
 import { controlApp } from '../http/control/app.ts'
@@ -56,6 +57,7 @@ export interface Installation {
  * the reader on threads of their own, so that neither a commit nor an edit stalls a request.
  */
 export async function startEmbedded(options: ServeOptions, environment: Environment): Promise<Installation> {
+  const logger = pino({ base: null }, pino.destination(2))
   const folder = openDataFolder(options.data)
   const keys = openKeys(folder.path)
   const clock = { now: () => Date.now() + environment.clockOffsetMs }
@@ -77,7 +79,12 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
     if (catalog.install(data.snapshot)) leases.settle()
   }
   builder.postMessage(
-    { kind: 'open', columns: shared, clockOffsetMs: environment.clockOffsetMs, decider: line.port2 } satisfies OpenBuilder,
+    {
+      kind: 'open',
+      columns: shared,
+      clockOffsetMs: environment.clockOffsetMs,
+      decider: line.port2,
+    } satisfies OpenBuilder,
     [line.port2],
   )
 
@@ -109,7 +116,12 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
     for (let i = 0; i < observed.length; i += 4) {
       const adSlot = catalog.adSlotOf(observed[i]!)
       if (adSlot < 0) continue
-      rates.observe({ adSlot, placement: observed[i + 1]!, impressions: observed[i + 2]!, clicks: observed[i + 3]! })
+      rates.observe({
+        adSlot,
+        placement: observed[i + 1]!,
+        impressions: observed[i + 2]!,
+        clicks: observed[i + 3]!,
+      })
     }
   }
 
@@ -122,13 +134,13 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
         ready.resolve()
         return
       case 'warning':
-        console.error(JSON.stringify({ level: 'warn', message: data.message, cause: data.cause }))
+        logger.warn({ cause: data.cause }, data.message)
         return
       case 'failed':
         status.recording = false
         status.problem = data.message
         ready.reject(new Error(data.message))
-        console.error(JSON.stringify({ level: 'error', message: 'the decider stopped', cause: data.message }))
+        logger.error({ cause: data.message }, 'the decider stopped')
         return
       case 'closed':
         closed.resolve()
@@ -178,7 +190,11 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
       const landingUrl = catalog.landingUrlOf(number)
       if (landingUrl === null) return null
       const detail = catalog.detailOf(number)!
-      return { campaign: campaignNumber(detail.campaignId), advertiser: parseId('advertiser', detail.advertiserId) ?? 0, landingUrl }
+      return {
+        campaign: campaignNumber(detail.campaignId),
+        advertiser: parseId('advertiser', detail.advertiserId) ?? 0,
+        landingUrl,
+      }
     },
     placement: number => directory.placement(number),
     publisher: number => directory.publisher(number),
@@ -211,6 +227,7 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
     requestCounts,
     control,
     status,
+    logger,
   })
 
   const asking = setInterval(() => {
@@ -270,4 +287,3 @@ function readRanges(text: string): AddressRanges {
   })
   return new AddressRanges(blocks)
 }
-

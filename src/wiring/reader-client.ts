@@ -21,14 +21,18 @@ export function readerClient(thread: Worker): Queries {
     const waiter = waiting.get(data.id)
     waiting.delete(data.id)
     if (data.ok) waiter?.resolve(data.value)
-    else waiter?.reject(data.name === 'TooManyWindows' ? new QueryRefused(422, data.message) : new Error(data.message))
+    else
+      waiter?.reject(
+        data.name === 'TooManyWindows' ? new QueryRefused(422, data.message) : new Error(data.message),
+      )
   }
   thread.onerror = event => {
     for (const { reject } of waiting.values()) reject(new Error(`the reader failed: ${event.message}`))
     waiting.clear()
   }
   const ask = (method: QueryName, values: unknown[]) => {
-    if (waiting.size >= WAITING_MAX) return Promise.reject(new QueryRefused(503, 'Too many queries are waiting.'))
+    if (waiting.size >= WAITING_MAX)
+      return Promise.reject(new QueryRefused(503, 'Too many queries are waiting.'))
     return new Promise((resolve, reject) => {
       const id = ++last
       waiting.set(id, { resolve, reject })
@@ -48,5 +52,7 @@ export function readerClient(thread: Worker): Queries {
     'realtime',
     'report',
   ]
-  return Object.fromEntries(names.map(name => [name, (...values: unknown[]) => ask(name, values)])) as unknown as Queries
+  return Object.fromEntries(
+    names.map(name => [name, (...values: unknown[]) => ask(name, values)]),
+  ) as unknown as Queries
 }

@@ -62,7 +62,8 @@ export function charge(store: ReadStore, eventId: string) {
     second,
     eventId,
   )
-  const shown = uuid === null || key === null ? null : chargedImpression(store, key.partition, uuid, key.chosenAt)
+  const shown =
+    uuid === null || key === null ? null : chargedImpression(store, key.partition, uuid, key.chosenAt)
   const facts = factsOf(entries, transitions, shown)
   if (facts === null) return null
   const last = facts.states.at(-1)!
@@ -91,14 +92,21 @@ function factsOf(
   transitions: readonly TransitionFacts[],
   shown: { readonly item: BlockItem; readonly closedAt: number | null } | null,
 ): Facts | null {
-  const states: State[] = transitions.map(({ state, at, reason }) => ({ state, at, reason: reasonName(reason) }))
+  const states: State[] = transitions.map(({ state, at, reason }) => ({
+    state,
+    at,
+    reason: reasonName(reason),
+  }))
   const charged = entries.find(({ kind }) => kind === EntryKind.charge)
   const first = charged ?? transitions[0] ?? null
   if (first === null && shown === null) return null
   let amount = 0
   if (charged !== undefined) {
     amount = charged.amount
-    states.push({ state: 'reserved', at: charged.at, reason: null }, { state: 'charged', at: charged.at, reason: null })
+    states.push(
+      { state: 'reserved', at: charged.at, reason: null },
+      { state: 'charged', at: charged.at, reason: null },
+    )
   } else if (shown !== null) {
     amount = shown.item.amount
     states.push({ state: 'reserved', at: shown.item.at, reason: null })
@@ -128,7 +136,10 @@ function chargedImpression(store: ReadStore, partition: number, impressionId: Ui
     const item = findItem(items, impressionId)
     if (item !== null) return { item, closedAt: at }
   }
-  for (const { items } of store.all<{ items: Uint8Array }>('SELECT items FROM open_block WHERE partition = ?', partition)) {
+  for (const { items } of store.all<{ items: Uint8Array }>(
+    'SELECT items FROM open_block WHERE partition = ?',
+    partition,
+  )) {
     const item = findItem(items, impressionId)
     if (item !== null) return { item, closedAt: null }
   }

@@ -24,7 +24,12 @@ export function entity(store: ReadStore, table: EntityTable, number: number, now
 export function list(
   store: ReadStore,
   table: EntityTable,
-  page: { readonly owner: number | null; readonly limit: number; readonly after: number; readonly now: number },
+  page: {
+    readonly owner: number | null
+    readonly limit: number
+    readonly after: number
+    readonly now: number
+  },
 ): EntityPage {
   const owned = page.owner === null ? '' : 'AND entity.owner = ?'
   const rows = store.all<EntityRow>(

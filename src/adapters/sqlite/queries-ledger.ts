@@ -1,6 +1,13 @@
 import { blockPostings, itemBody, itemJcs, readItems } from '../../billing/block.ts'
 import { entryHash, ZERO_HASH } from '../../billing/chain.ts'
-import { CHAIN_STRIDE, EntryKind, type EntryRow, entryBody, entryJcsOf, postingsOf } from '../../billing/entry.ts'
+import {
+  CHAIN_STRIDE,
+  EntryKind,
+  type EntryRow,
+  entryBody,
+  entryJcsOf,
+  postingsOf,
+} from '../../billing/entry.ts'
 import { merkleRoot } from '../../billing/merkle.ts'
 import { formatId, parseId } from '../../core/ids.ts'
 import { rfc3339 } from '../../core/time.ts'
@@ -47,14 +54,23 @@ export function balances(store: ReadStore, now: number) {
 /** Entries in chain order, chains one after the other. `after` is an entry's id. */
 export function entries(
   store: ReadStore,
-  filter: { readonly account: string | null; readonly chain: string | null; readonly after: string | null; readonly limit: number },
+  filter: {
+    readonly account: string | null
+    readonly chain: string | null
+    readonly after: string | null
+    readonly limit: number
+  },
 ): EntityPage {
   const after = filter.after === null ? -1 : (parseId('entry', filter.after) ?? -1)
   const chain = filter.chain === null ? null : Number(filter.chain)
   const from = Math.max(after + 1, chain === null ? 0 : chain * CHAIN_STRIDE)
   const to = chain === null ? Number.MAX_SAFE_INTEGER : (chain + 1) * CHAIN_STRIDE - 1
   const items: object[] = []
-  const rows = store.each<StoredEntry>(`${SELECT} WHERE entry.number BETWEEN ? AND ? ORDER BY entry.number`, from, to)
+  const rows = store.each<StoredEntry>(
+    `${SELECT} WHERE entry.number BETWEEN ? AND ? ORDER BY entry.number`,
+    from,
+    to,
+  )
   let last: string | null = null
   for (const stored of rows) {
     const row = rowOf(stored)
@@ -114,17 +130,24 @@ export function verify(store: ReadStore) {
 function faultOf(store: ReadStore, row: EntryRow, before: { sequence: number; hash: string }): string | null {
   const sequence = row.number % CHAIN_STRIDE
   if (sequence !== before.sequence + 1) return 'an entry before it is missing'
-  if (row.postings.reduce((sum, { amountMicros }) => sum + amountMicros, 0) !== 0) return 'its postings do not sum to zero'
+  if (row.postings.reduce((sum, { amountMicros }) => sum + amountMicros, 0) !== 0)
+    return 'its postings do not sum to zero'
   if (row.kind === EntryKind.impressions) {
     const block = store.one<{ items: Uint8Array }>('SELECT items FROM block WHERE number = ?', row.number)
     const items = block === null ? [] : readItems(block.items)
     if (merkleRoot(items.map(itemJcs)) !== row.chargesRoot) return 'its charges do not have its Merkle root'
-    if (JSON.stringify(blockPostings(items)) !== JSON.stringify(row.postings)) return 'its charges do not add up to its postings'
+    if (JSON.stringify(blockPostings(items)) !== JSON.stringify(row.postings))
+      return 'its charges do not add up to its postings'
   }
-  return entryHash(before.hash, entryJcsOf(row, before.hash)) === row.hash ? null : 'its hash is not that of its content'
+  return entryHash(before.hash, entryJcsOf(row, before.hash)) === row.hash
+    ? null
+    : 'its hash is not that of its content'
 }
 
-function accountFault(store: ReadStore, sums: ReadonlyMap<string, number>): { entryId: string; reason: string } | null {
+function accountFault(
+  store: ReadStore,
+  sums: ReadonlyMap<string, number>,
+): { entryId: string; reason: string } | null {
   const kept = new Map<string, number>()
   for (const row of store.all<{ account: string; currency: string; balance: number }>(
     'SELECT account, currency, sum(balance) AS balance FROM account GROUP BY account, currency',
@@ -140,7 +163,10 @@ function accountFault(store: ReadStore, sums: ReadonlyMap<string, number>): { en
 
 function hashBefore(store: ReadStore, number: number): string {
   if (number % CHAIN_STRIDE === 1) return ZERO_HASH
-  const row = store.one<{ hash: string }>('SELECT lower(hex(hash)) AS hash FROM entry WHERE number = ?', number - 1)
+  const row = store.one<{ hash: string }>(
+    'SELECT lower(hex(hash)) AS hash FROM entry WHERE number = ?',
+    number - 1,
+  )
   return row?.hash ?? ZERO_HASH
 }
 

@@ -27,12 +27,18 @@ interface Sums {
 /** Windows of one ad in UTC, each named by its start, zero where nothing happened. */
 export function aggregates(
   store: ReadStore,
-  query: { readonly ad: number; readonly start: number; readonly end: number; readonly granularity: 'minute' | 'hour' | 'day' },
+  query: {
+    readonly ad: number
+    readonly start: number
+    readonly end: number
+    readonly granularity: 'minute' | 'hour' | 'day'
+  },
   now: number,
 ) {
   const step = STEP[query.granularity]
   const first = Math.ceil(query.start / step) * step
-  if ((query.end - first) / step > WINDOWS_MAX) throw new TooManyWindows(`at most ${WINDOWS_MAX} windows in one answer`)
+  if ((query.end - first) / step > WINDOWS_MAX)
+    throw new TooManyWindows(`at most ${WINDOWS_MAX} windows in one answer`)
   const found = new Map<number, Sums>()
   for (const row of store.all<Sums & { window: number }>(
     `SELECT minute / ? * ? AS window, sum(impressions) AS impressions, sum(clicks) AS clicks, sum(spend) AS spend
@@ -60,7 +66,11 @@ export function aggregates(
 }
 
 /** The last minutes up to now, the minute under way included. */
-export function realtime(store: ReadStore, query: { readonly ad: number; readonly windowMs: number }, now: number) {
+export function realtime(
+  store: ReadStore,
+  query: { readonly ad: number; readonly windowMs: number },
+  now: number,
+) {
   const sums = store.one<Sums>(
     `SELECT coalesce(sum(impressions), 0) AS impressions, coalesce(sum(clicks), 0) AS clicks, coalesce(sum(spend), 0) AS spend
      FROM rollup WHERE minute > ? AND minute <= ? AND ad = ?`,
@@ -68,7 +78,12 @@ export function realtime(store: ReadStore, query: { readonly ad: number; readonl
     now,
     query.ad,
   )!
-  return { clicks: sums.clicks, impressions: sums.impressions, spend: decimalOf(sums.spend), as_of: rfc3339(now) }
+  return {
+    clicks: sums.clicks,
+    impressions: sums.impressions,
+    spend: decimalOf(sums.spend),
+    as_of: rfc3339(now),
+  }
 }
 
 interface ReportRow extends Sums {

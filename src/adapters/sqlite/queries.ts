@@ -27,7 +27,12 @@ export class SqliteQueries implements Queries {
     return list(this.store, table, { owner: filter.owner, limit, after, now: this.clock.now() })
   }
 
-  async history(table: EntityTable, number: number, limit: number, cursor: string | null): Promise<EntityPage> {
+  async history(
+    table: EntityTable,
+    number: number,
+    limit: number,
+    cursor: string | null,
+  ): Promise<EntityPage> {
     const before = cursor === null ? Number.MAX_SAFE_INTEGER : Number(cursor)
     return history(this.store, table, number, { limit, before })
   }

@@ -11,9 +11,13 @@ export class SqliteRunStorage implements RunStorage {
   putRun(id: number, meta: RunMeta, chunks: readonly Uint8Array[]): void {
     const { filter, firstKeys, ...plain } = meta
     this.db
-      .query('INSERT OR REPLACE INTO ingested_run (partition, run, meta, filter, first_keys) VALUES (?, ?, ?, ?, ?)')
+      .query(
+        'INSERT OR REPLACE INTO ingested_run (partition, run, meta, filter, first_keys) VALUES (?, ?, ?, ?, ?)',
+      )
       .run(this.partition, id, JSON.stringify(plain), filter, firstKeys)
-    const insert = this.db.query('INSERT OR REPLACE INTO ingested_chunk (partition, run, chunk, bytes) VALUES (?, ?, ?, ?)')
+    const insert = this.db.query(
+      'INSERT OR REPLACE INTO ingested_chunk (partition, run, chunk, bytes) VALUES (?, ?, ?, ?)',
+    )
     for (const [index, bytes] of chunks.entries()) insert.run(this.partition, id, index, bytes)
   }
 
@@ -38,7 +42,10 @@ export class SqliteRunStorage implements RunStorage {
         'SELECT run, meta, filter, first_keys FROM ingested_run WHERE partition = ? ORDER BY run',
       )
       .all(this.partition)
-      .map(row => ({ id: row.run, meta: { ...JSON.parse(row.meta), filter: row.filter, firstKeys: row.first_keys } }))
+      .map(row => ({
+        id: row.run,
+        meta: { ...JSON.parse(row.meta), filter: row.filter, firstKeys: row.first_keys },
+      }))
   }
 
   appendPending(rows: Uint8Array): void {
@@ -56,7 +63,9 @@ export class SqliteRunStorage implements RunStorage {
 
   pendingRows(): Uint8Array {
     const rows = this.db
-      .query<{ bytes: Uint8Array }, [number]>('SELECT bytes FROM ingested_pending WHERE partition = ? ORDER BY sequence')
+      .query<{ bytes: Uint8Array }, [number]>(
+        'SELECT bytes FROM ingested_pending WHERE partition = ? ORDER BY sequence',
+      )
       .all(this.partition)
     return Buffer.concat(rows.map(row => row.bytes))
   }

@@ -4,8 +4,6 @@
  * b-tree, and an entry's number tells its chain. Times are ms; amounts are micros; hashes are bytes.
  * The SQL stays within what SQLite and PostgreSQL share, but for types.
  */
-export const CHAIN_STRIDE = 2 ** 40
-
 export const SCHEMA_VERSION = 1
 
 export const SCHEMA = `

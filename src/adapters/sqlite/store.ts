@@ -1,14 +1,14 @@
 import { Database, type Statement } from 'bun:sqlite'
-import type { Changes } from '../../billing/changes.ts'
 import { Bits } from '../../billing/bits.ts'
 import { BlockItems } from '../../billing/block.ts'
+import type { Changes } from '../../billing/changes.ts'
+import type { Lookups } from '../../billing/decide.ts'
+import { advertiserMoneyView, campaignMoneyView } from '../../billing/money-view.ts'
 import { newHead, Partition, type PartitionHead } from '../../billing/partition.ts'
 import type { Balance } from '../../budgets/balance.ts'
 import { type CampaignBudget, reservedTotal } from '../../budgets/budget.ts'
-import { advertiserMoneyView, campaignMoneyView } from '../../billing/money-view.ts'
 import type { EntityTable } from '../../ports/control.ts'
 import { type Batch, Fenced, type Position } from '../../ports/store.ts'
-import type { Lookups } from '../../billing/decide.ts'
 import { IngestedIds } from '../../tracking/ingested-ids.ts'
 import { fillIngestedRow, ROW_WORDS } from '../../tracking/ingested-row.ts'
 import { findCharge } from './find-charge.ts'
@@ -28,7 +28,10 @@ export class SqliteStore {
   private readonly ingested = new Map<number, IngestedIds>()
   private readonly statements = new Map<string, Statement>()
 
-  constructor(path: string, readonly partitions: number) {
+  constructor(
+    path: string,
+    readonly partitions: number,
+  ) {
     this.db = new Database(path, { create: true })
     this.db.run('PRAGMA journal_mode = WAL')
     this.db.run('PRAGMA synchronous = FULL')
@@ -36,8 +39,14 @@ export class SqliteStore {
     this.db.run('PRAGMA wal_autocheckpoint = 4000')
     this.db.transaction(() => {
       this.db.run(SCHEMA)
-      this.run('INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING', ['schema', String(SCHEMA_VERSION)])
-      this.run('INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING', ['partitions', String(partitions)])
+      this.run('INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING', [
+        'schema',
+        String(SCHEMA_VERSION),
+      ])
+      this.run('INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING', [
+        'partitions',
+        String(partitions),
+      ])
       for (let partition = 0; partition < partitions; partition++) {
         this.run(
           `INSERT INTO position (partition, next, epoch, last_hash, state) VALUES (?, 0, 0, x'', ?) ON CONFLICT DO NOTHING`,
@@ -47,7 +56,9 @@ export class SqliteStore {
     })()
     const kept = Number(this.meta('partitions'))
     if (kept !== partitions) {
-      throw new Error(`This data folder has ${kept} partitions; it cannot be opened with ${partitions}: the count is fixed for life.`)
+      throw new Error(
+        `This data folder has ${kept} partitions; it cannot be opened with ${partitions}: the count is fixed for life.`,
+      )
     }
     if (Number(this.meta('schema')) > SCHEMA_VERSION) {
       throw new Error('This data folder was written by a newer version of Farthing. Start that version.')
@@ -88,7 +99,14 @@ export class SqliteStore {
     for (const { from, next, lastHash, partition } of batch.moves) {
       const moved = this.run(
         'UPDATE position SET next = ?, last_hash = ?, state = ? WHERE partition = ? AND next = ? AND epoch = ?',
-        [next, Buffer.from(lastHash, 'hex'), JSON.stringify(partition.head), from.partition, from.next, from.epoch],
+        [
+          next,
+          Buffer.from(lastHash, 'hex'),
+          JSON.stringify(partition.head),
+          from.partition,
+          from.next,
+          from.epoch,
+        ],
       )
       if (moved !== 1) throw new Fenced(`partition ${from.partition} has another owner`)
       this.writeState(partition, batch.changes)
@@ -126,7 +144,10 @@ export class SqliteStore {
 
   /** The claims of all partitions: a claim's owner follows from its name, which only the API knows how to hash. */
   claim(name: string): { bodyHash: string; outcome: { status: number; body: unknown } | null } | null {
-    const [row] = this.all<{ body_hash: string; outcome: string | null }>('SELECT body_hash, outcome FROM claim WHERE name = ?', [name])
+    const [row] = this.all<{ body_hash: string; outcome: string | null }>(
+      'SELECT body_hash, outcome FROM claim WHERE name = ?',
+      [name],
+    )
     if (row === undefined) return null
     return { bodyHash: row.body_hash, outcome: row.outcome === null ? null : JSON.parse(row.outcome) }
   }
@@ -163,7 +184,10 @@ export class SqliteStore {
   }
 
   unsent(): { source: number; target: number; sequence: number; effect: string }[] {
-    return this.all('SELECT source, target, sequence, effect FROM outbox ORDER BY source, target, sequence', [])
+    return this.all(
+      'SELECT source, target, sequence, effect FROM outbox ORDER BY source, target, sequence',
+      [],
+    )
   }
 
   all<T>(sql: string, values: (string | number | null)[]): T[] {
@@ -209,20 +233,30 @@ export class SqliteStore {
 
   /** What is written whole: budgets, balances, open blocks, pages of bits. */
   private writeState(partition: Partition, changes: Changes): void {
-    const money = 'INSERT INTO money (kind, number, state) VALUES (?, ?, ?) ON CONFLICT (kind, number) DO UPDATE SET state = excluded.state'
+    const money =
+      'INSERT INTO money (kind, number, state) VALUES (?, ?, ?) ON CONFLICT (kind, number) DO UPDATE SET state = excluded.state'
     for (const campaign of changes.budgets.get(partition.number) ?? []) {
       const budget = partition.budgets.get(campaign)
       if (budget === undefined) continue
-      this.run(money, ['campaign', campaign, JSON.stringify({ ...campaignMoneyView(budget, partition.head.time), state: budget })])
+      this.run(money, [
+        'campaign',
+        campaign,
+        JSON.stringify({ ...campaignMoneyView(budget, partition.head.time), state: budget }),
+      ])
     }
     for (const advertiser of changes.balances.get(partition.number) ?? []) {
       const balance = partition.balances.get(advertiser)
       if (balance === undefined) continue
-      this.run(money, ['advertiser', advertiser, JSON.stringify({ ...advertiserMoneyView(balance), state: balance })])
+      this.run(money, [
+        'advertiser',
+        advertiser,
+        JSON.stringify({ ...advertiserMoneyView(balance), state: balance }),
+      ])
     }
     for (const currency of changes.openBlocks.get(partition.number) ?? []) {
       const block = partition.openBlocks.get(currency)
-      if (block === undefined) this.run('DELETE FROM open_block WHERE partition = ? AND currency = ?', [partition.number, currency])
+      if (block === undefined)
+        this.run('DELETE FROM open_block WHERE partition = ? AND currency = ?', [partition.number, currency])
       else {
         this.run(
           `INSERT INTO open_block (partition, currency, second, items) VALUES (?, ?, ?, ?)
@@ -260,25 +294,62 @@ export class SqliteStore {
            amount, publisher_amount, fee_amount, received_at, country, device, note, charges_root, hash)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         [
-          row.number, row.at, row.kind, row.event, row.eventSecond, row.advertiser, row.campaign, row.ad, row.publisher,
-          row.placement, row.currency, row.amount, row.publisherAmount, row.feeAmount, row.receivedAt, row.country,
-          row.device, row.note, row.chargesRoot === null ? null : Buffer.from(row.chargesRoot, 'hex'), Buffer.from(row.hash, 'hex'),
+          row.number,
+          row.at,
+          row.kind,
+          row.event,
+          row.eventSecond,
+          row.advertiser,
+          row.campaign,
+          row.ad,
+          row.publisher,
+          row.placement,
+          row.currency,
+          row.amount,
+          row.publisherAmount,
+          row.feeAmount,
+          row.receivedAt,
+          row.country,
+          row.device,
+          row.note,
+          row.chargesRoot === null ? null : Buffer.from(row.chargesRoot, 'hex'),
+          Buffer.from(row.hash, 'hex'),
         ],
       )
     }
     for (const row of changes.blocks) {
-      this.run('INSERT INTO block (number, items, postings) VALUES (?, ?, ?)', [row.number, row.items, row.postings])
+      this.run('INSERT INTO block (number, items, postings) VALUES (?, ?, ?)', [
+        row.number,
+        row.items,
+        row.postings,
+      ])
     }
     for (const row of changes.transitions) {
       this.run(
         `INSERT INTO transition (number, event, event_second, kind, at, state, reason, campaign, ad, advertiser)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        [row.number, row.event, row.eventSecond, row.kind, row.at, row.state, row.reason, row.campaign, row.ad, row.advertiser],
+        [
+          row.number,
+          row.event,
+          row.eventSecond,
+          row.kind,
+          row.at,
+          row.state,
+          row.reason,
+          row.campaign,
+          row.ad,
+          row.advertiser,
+        ],
       )
     }
     for (const event of changes.heldGone) this.run('DELETE FROM held WHERE event = ?', [event])
     for (const [event, row] of changes.heldPut) {
-      this.run('INSERT OR REPLACE INTO held (event, partition, deadline, record) VALUES (?, ?, ?, ?)', [event, row.partition, row.deadline, row.record])
+      this.run('INSERT OR REPLACE INTO held (event, partition, deadline, record) VALUES (?, ?, ?, ?)', [
+        event,
+        row.partition,
+        row.deadline,
+        row.record,
+      ])
     }
     for (const [key, count] of changes.repeats) {
       const split = key.lastIndexOf('\n')
@@ -289,10 +360,19 @@ export class SqliteStore {
     }
     this.writeSums(changes)
     for (const row of changes.outbox) {
-      this.run('INSERT INTO outbox (source, target, sequence, effect) VALUES (?, ?, ?, ?)', [row.source, row.target, row.sequence, JSON.stringify(row.effect)])
+      this.run('INSERT INTO outbox (source, target, sequence, effect) VALUES (?, ?, ?, ?)', [
+        row.source,
+        row.target,
+        row.sequence,
+        JSON.stringify(row.effect),
+      ])
     }
     for (const row of changes.applied) {
-      this.run('DELETE FROM outbox WHERE source = ? AND target = ? AND sequence <= ?', [row.source, row.target, row.sequence])
+      this.run('DELETE FROM outbox WHERE source = ? AND target = ? AND sequence <= ?', [
+        row.source,
+        row.target,
+        row.sequence,
+      ])
     }
     for (const row of changes.claims) {
       this.run(
@@ -301,7 +381,12 @@ export class SqliteStore {
       )
     }
     for (const row of changes.deadLetters) {
-      this.run('INSERT OR IGNORE INTO dead_letter (partition, "offset", reason, bytes) VALUES (?, ?, ?, ?)', [row.partition, row.offset, row.reason, row.bytes])
+      this.run('INSERT OR IGNORE INTO dead_letter (partition, "offset", reason, bytes) VALUES (?, ?, ?, ?)', [
+        row.partition,
+        row.offset,
+        row.reason,
+        row.bytes,
+      ])
     }
   }
 
@@ -326,8 +411,19 @@ export class SqliteStore {
            impressions = impressions + excluded.impressions, clicks = clicks + excluded.clicks,
            charges = charges + excluded.charges, spend = spend + excluded.spend, rejected = rejected + excluded.rejected`,
         [
-          row.minute, row.ad, row.placement, row.country, row.device, row.campaign, row.advertiser, row.publisher,
-          row.impressions, row.clicks, row.charges, row.spend, row.rejected,
+          row.minute,
+          row.ad,
+          row.placement,
+          row.country,
+          row.device,
+          row.campaign,
+          row.advertiser,
+          row.publisher,
+          row.impressions,
+          row.clicks,
+          row.charges,
+          row.spend,
+          row.rejected,
         ],
       )
     }

@@ -10,7 +10,6 @@ import { describePublicPaths } from './public-paths.ts'
 import { reportRoutes } from './reports.ts'
 import { Routes } from './routes.ts'
 
-export type { Principal } from './access.ts'
 export type { ControlDeps } from './deps.ts'
 
 const BODY_BYTES_MAX = 1_048_576

@@ -78,5 +78,3 @@ export class QueryReader {
     return { limit, cursor }
   }
 }
-
-export const PAGE_PARAMETERS = ['limit', 'cursor'] as const

@@ -1,10 +1,10 @@
-import { alpha2Of, countryIndex } from '../../core/country.ts'
-import { parseId } from '../../core/ids.ts'
-import { jsonDepthWithin, validateBidRequest } from '../../openrtb/validate.ts'
-import { decimalFromCpmMicros } from '../../openrtb/price.ts'
-import type { BidRequest, Imp } from '../../openrtb/types.ts'
 import type { Placement, Publisher } from '../../campaigns/campaign.ts'
 import { hash53 } from '../../campaigns/targeting.ts'
+import { alpha2Of, countryIndex } from '../../core/country.ts'
+import { parseId } from '../../core/ids.ts'
+import { decimalFromCpmMicros } from '../../openrtb/price.ts'
+import type { BidRequest, Imp } from '../../openrtb/types.ts'
+import { jsonDepthWithin, validateBidRequest } from '../../openrtb/validate.ts'
 import { deviceNumber } from '../../records/device.ts'
 import { readImp, readRequest } from '../../serving/read-request.ts'
 import { RequestView } from '../../serving/request-view.ts'
@@ -157,11 +157,13 @@ function inventoryOf(
 ): { placement: Placement | null; publisher: Publisher | null } {
   const number = imp.tagid === undefined ? null : parseId('placement', imp.tagid)
   const placement = number === null ? null : edge.placement(number)
-  if (placement !== null) return { placement, publisher: edge.publisher(parseId('publisher', placement.publisherId) ?? 0) }
+  if (placement !== null)
+    return { placement, publisher: edge.publisher(parseId('publisher', placement.publisherId) ?? 0) }
   const { site, app } = request
   const named = parseId('publisher', site?.publisher?.id ?? app?.publisher?.id ?? '')
   const publisher =
-    (named === null ? null : edge.publisher(named)) ?? edge.publisherByDomain(site?.domain ?? app?.domain ?? '')
+    (named === null ? null : edge.publisher(named)) ??
+    edge.publisherByDomain(site?.domain ?? app?.domain ?? '')
   return { placement: null, publisher }
 }
 
@@ -203,4 +205,3 @@ function regionOf(alpha3: string | null, region: string | undefined): string | n
   const alpha2 = alpha3 === null ? null : alpha2Of(alpha3)
   return alpha2 === null ? null : `${alpha2}-${region.toUpperCase()}`
 }
-

@@ -16,7 +16,10 @@ export const COUNTERS = [
 export type Counter = (typeof COUNTERS)[number]
 
 export class Counters {
-  readonly values: Record<Counter, number> = Object.fromEntries(COUNTERS.map(name => [name, 0])) as Record<Counter, number>
+  readonly values: Record<Counter, number> = Object.fromEntries(COUNTERS.map(name => [name, 0])) as Record<
+    Counter,
+    number
+  >
 
   add(counter: Counter, by = 1): void {
     this.values[counter] += by

@@ -33,7 +33,9 @@ export interface EdgeDependencies {
   readonly publisher: (number: number) => Publisher | null
   readonly publisherByDomain: (domain: string) => Publisher | null
   readonly advertiser: (number: number) => Advertiser | null
-  readonly authenticate: (authorization: string | null) => { readonly role: string; readonly accountId: string | null } | null
+  readonly authenticate: (
+    authorization: string | null,
+  ) => { readonly role: string; readonly accountId: string | null } | null
 }
 
 /** A request with the address of its socket. */

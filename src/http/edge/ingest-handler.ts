@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { countryIndex } from '../../core/country.ts'
 import { hash32 } from '../../core/bytes.ts'
+import { countryIndex } from '../../core/country.ts'
 import { formatId, parseId } from '../../core/ids.ts'
 import { DAY_MS, MINUTE_MS } from '../../core/time.ts'
 import { jsonDepthWithin } from '../../openrtb/validate.ts'
@@ -31,17 +31,26 @@ interface Refused {
 export async function handleIngest(deps: EdgeDependencies, request: Request, kind: Kind): Promise<Response> {
   const principal = deps.authenticate(request.headers.get('authorization'))
   if (principal === null) return problemResponse(401, 'Send a key of the role ingest as a Bearer token.')
-  if (principal.role !== 'ingest' && principal.role !== 'admin') return problemResponse(403, 'This key may not report events.')
+  if (principal.role !== 'ingest' && principal.role !== 'admin')
+    return problemResponse(403, 'This key may not report events.')
   const text = await request.text()
-  if (text.length > INGEST_BYTES_MAX) return problemResponse(413, `A body may have ${INGEST_BYTES_MAX} bytes.`)
+  if (text.length > INGEST_BYTES_MAX)
+    return problemResponse(413, `A body may have ${INGEST_BYTES_MAX} bytes.`)
   const body = parse(text)
   if (body === undefined) return problemResponse(400, 'The body is not JSON.')
   const single = !Array.isArray(body)
   const items: unknown[] = single ? [body] : body
   if (items.length === 0) return problemResponse(400, 'There is no event in the array.')
-  if (items.length > INGEST_ITEMS_MAX) return problemResponse(400, `At most ${INGEST_ITEMS_MAX} events in one request.`)
+  if (items.length > INGEST_ITEMS_MAX)
+    return problemResponse(400, `At most ${INGEST_ITEMS_MAX} events in one request.`)
 
-  const refused: { index: number; click_id?: unknown; impression_id?: unknown; code: string; message: string }[] = []
+  const refused: {
+    index: number
+    click_id?: unknown
+    impression_id?: unknown
+    code: string
+    message: string
+  }[] = []
   const idField = kind === 'click' ? 'click_id' : 'impression_id'
   const now = deps.clock.now()
   let accepted = 0
@@ -49,10 +58,17 @@ export async function handleIngest(deps: EdgeDependencies, request: Request, kin
     const result = read(deps, principal.accountId, kind, item, now)
     if ('code' in result) {
       if (single) {
-        return problemResponse(400, `The event is refused: ${result.message}.`, [{ path: result.path, message: result.message }])
+        return problemResponse(400, `The event is refused: ${result.message}.`, [
+          { path: result.path, message: result.message },
+        ])
       }
       const id = isObject(item) ? item[idField] : undefined
-      refused.push({ index, [idField]: typeof id === 'string' ? id : null, code: result.code, message: result.message })
+      refused.push({
+        index,
+        [idField]: typeof id === 'string' ? id : null,
+        code: result.code,
+        message: result.message,
+      })
       continue
     }
     accepted++
@@ -64,7 +80,9 @@ export async function handleIngest(deps: EdgeDependencies, request: Request, kin
       await deps.log.flushed()
     } catch {
       deps.counters.add('lost', accepted)
-      return problemResponse(503, 'The log does not take events now. Send them again.', [], { 'Retry-After': '1' })
+      return problemResponse(503, 'The log does not take events now. Send them again.', [], {
+        'Retry-After': '1',
+      })
     }
   }
   return Response.json({ accepted, refused }, { status: 202 })
@@ -79,7 +97,13 @@ function parse(text: string): unknown {
   }
 }
 
-function read(deps: EdgeDependencies, account: string | null, kind: Kind, item: unknown, now: number): IngestedEvent | Refused {
+function read(
+  deps: EdgeDependencies,
+  account: string | null,
+  kind: Kind,
+  item: unknown,
+  now: number,
+): IngestedEvent | Refused {
   if (!isObject(item)) return invalid('', 'an event is an object')
   const idField = kind === 'click' ? 'click_id' : 'impression_id'
   const id = item[idField]
@@ -90,15 +114,26 @@ function read(deps: EdgeDependencies, account: string | null, kind: Kind, item: 
   if (typeof ad_id !== 'string') return invalid('ad_id', 'must be the id of an ad')
   const time = timeOf(timestamp)
   if (time === null) return invalid('timestamp', 'must be a time in RFC 3339')
-  for (const field of ['advertiser_id', 'user_id', 'ip', 'user_agent', 'region', 'country', 'device_type', 'placement_id']) {
+  for (const field of [
+    'advertiser_id',
+    'user_id',
+    'ip',
+    'user_agent',
+    'region',
+    'country',
+    'device_type',
+    'placement_id',
+  ]) {
     const value = item[field]
     if (value === undefined || value === null) continue
     if (typeof value !== 'string' || value.length > TEXT_CHARACTERS_MAX) {
       return invalid(field, `must be a text of at most ${TEXT_CHARACTERS_MAX} characters`)
     }
   }
-  if (time < now - EXPIRED_AFTER_MS) return { code: 'expired', path: 'timestamp', message: 'is more than 7 days ago' }
-  if (time > now + FUTURE_AFTER_MS) return { code: 'future', path: 'timestamp', message: 'is more than 5 minutes ahead' }
+  if (time < now - EXPIRED_AFTER_MS)
+    return { code: 'expired', path: 'timestamp', message: 'is more than 7 days ago' }
+  if (time > now + FUTURE_AFTER_MS)
+    return { code: 'future', path: 'timestamp', message: 'is more than 5 minutes ahead' }
   const ad = parseId('ad', ad_id)
   const facts = ad === null ? null : deps.ad(ad)
   const advertiser = facts === null ? null : formatId('advertiser', facts.advertiser)

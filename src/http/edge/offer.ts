@@ -1,5 +1,5 @@
-import { adDetailAt } from '../../campaigns/catalog-reader.ts'
 import type { AdDetail } from '../../campaigns/catalog-layout.ts'
+import { adDetailAt } from '../../campaigns/catalog-reader.ts'
 import { formatUuid } from '../../core/ids.ts'
 import { DAY_MS } from '../../core/time.ts'
 import { TOKEN_BODY_BYTES, writeTokenBody } from '../../records/token-body.ts'
@@ -33,7 +33,12 @@ const body = new Uint8Array(TOKEN_BODY_BYTES)
 const view = new DataView(body.buffer)
 
 /** Signs the choice into a token. From here on the choice is a promise: whoever shows it will be paid. */
-export function offerAd(deps: EdgeDependencies, ids: ImpressionIds, choice: Choice, terms: OfferTerms): OfferedAd {
+export function offerAd(
+  deps: EdgeDependencies,
+  ids: ImpressionIds,
+  choice: Choice,
+  terms: OfferTerms,
+): OfferedAd {
   const chosenAt = ids.write(view, 2, choice.campaign % 256, deps.clock.now())
   writeTokenBody(view, 0, {
     keyNumber: deps.signer.newest,

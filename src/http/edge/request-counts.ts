@@ -3,13 +3,17 @@ import type { RequestsRecord } from '../../records/events.ts'
 
 /** Requests by minute, placement, country and device since the last report to the log. */
 export class RequestCounts {
-  private counts = new Map<string, { key: readonly [number, number, number, number, number]; requests: number }>()
+  private counts = new Map<
+    string,
+    { key: readonly [number, number, number, number, number]; requests: number }
+  >()
 
   add(now: number, placement: number, publisher: number, country: number, device: number): void {
     const minute = Math.floor(now / MINUTE_MS) * MINUTE_MS
     const name = `${minute}|${placement}|${publisher}|${country}|${device}`
     const known = this.counts.get(name)
-    if (known === undefined) this.counts.set(name, { key: [minute, placement, publisher, country, device], requests: 1 })
+    if (known === undefined)
+      this.counts.set(name, { key: [minute, placement, publisher, country, device], requests: 1 })
     else known.requests++
   }
 

@@ -1,6 +1,6 @@
+import { hash53 } from '../../campaigns/targeting.ts'
 import { countryIndex } from '../../core/country.ts'
 import { parseId } from '../../core/ids.ts'
-import { hash53 } from '../../campaigns/targeting.ts'
 import { clientAddress } from '../../screening/address.ts'
 import { hostOf } from '../../serving/read-request.ts'
 import { RequestView } from '../../serving/request-view.ts'
@@ -21,11 +21,13 @@ const choice = new Choice()
 /** `GET /serve`: an ad for a placement, as a page for a frame or as JSON for the tag. First price. */
 export function handleServe(deps: AuctionDependencies, { request, peer }: EdgeRequest): Response {
   const { edge } = deps
-  if (request.method === 'OPTIONS') return new Response(null, { status: 204, headers: { ...CORS, 'Access-Control-Allow-Methods': 'GET' } })
+  if (request.method === 'OPTIONS')
+    return new Response(null, { status: 204, headers: { ...CORS, 'Access-Control-Allow-Methods': 'GET' } })
   const { searchParams } = new URL(request.url)
   const number = parseId('placement', searchParams.get('placement') ?? '')
   const placement = number === null ? null : edge.placement(number)
-  if (number === null || placement === null) return problemResponse(404, 'There is no such placement.', [], CORS)
+  if (number === null || placement === null)
+    return problemResponse(404, 'There is no such placement.', [], CORS)
   const publisherNumber = parseId('publisher', placement.publisherId) ?? 0
   const publisher = edge.publisher(publisherNumber)
   const ua = request.headers.get('user-agent') ?? ''
@@ -37,12 +39,19 @@ export function handleServe(deps: AuctionDependencies, { request, peer }: EdgeRe
     return none
   }
   const now = edge.clock.now()
-  const address = clientAddress({ peer, forwardedFor: request.headers.get('x-forwarded-for'), trusted: edge.trustedProxies })
+  const address = clientAddress({
+    peer,
+    forwardedFor: request.headers.get('x-forwarded-for'),
+    trusted: edge.trustedProxies,
+  })
   const alpha3 = edge.countryOf(address)
   const country = alpha3 === null ? 0 : countryIndex(alpha3)
   view.begin(now, (Math.random() * 0x1_0000_0000) >>> 0)
   view.at = 1
-  const page = (searchParams.get('page') ?? request.headers.get('referer') ?? '').slice(0, PARAMETER_CHARACTERS_MAX)
+  const page = (searchParams.get('page') ?? request.headers.get('referer') ?? '').slice(
+    0,
+    PARAMETER_CHARACTERS_MAX,
+  )
   const host = hostOf(page) || (publisher?.domain ?? '')
   if (host !== '') view.addDomain(host)
   view.setCountry(alpha3)
@@ -77,7 +86,10 @@ function asJson(ad: OfferedAd): Response {
   const { impressionId, detail, impressionUrl, clickUrl, adm } = ad
   const { campaignId, adId } = detail
   const { w, h } = detail.creative
-  return Response.json({ impressionId, campaignId, adId, w, h, adm, impressionUrl, clickUrl }, { headers: CORS })
+  return Response.json(
+    { impressionId, campaignId, adId, w, h, adm, impressionUrl, clickUrl },
+    { headers: CORS },
+  )
 }
 
 function asPage({ adm }: OfferedAd): Response {

@@ -9,8 +9,14 @@ import { landingPage } from './creative.ts'
 import type { EdgeDependencies, EdgeRequest } from './dependencies.ts'
 
 /** The transparent GIF of one pixel. */
-const PIXEL = Uint8Array.from(Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64'))
-const PIXEL_HEADERS = { 'Content-Type': 'image/gif', 'Cache-Control': 'no-store', 'Access-Control-Allow-Origin': '*' }
+const PIXEL = Uint8Array.from(
+  Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64'),
+)
+const PIXEL_HEADERS = {
+  'Content-Type': 'image/gif',
+  'Cache-Control': 'no-store',
+  'Access-Control-Allow-Origin': '*',
+}
 
 /** The value of a query parameter, as it stands in the address: tokens and ids need no decoding. */
 export function parameter(url: string, name: string): string | null {
@@ -43,7 +49,10 @@ export function handleImpression(deps: EdgeDependencies, { request, peer }: Edge
 }
 
 /** `GET /click`: counts the click once it is on disk, and goes to the landing page whatever is thought of it. */
-export function handleClick(deps: EdgeDependencies, { request, peer }: EdgeRequest): Response | Promise<Response> {
+export function handleClick(
+  deps: EdgeDependencies,
+  { request, peer }: EdgeRequest,
+): Response | Promise<Response> {
   const { counters } = deps
   const body = openToken(deps, request.url)
   if (body === null) {
@@ -114,7 +123,11 @@ function append(
       speculative: isSpeculative(request.method, headers),
       fromServer,
       userAgent: headers.get('user-agent') ?? '',
-      address: clientAddress({ peer, forwardedFor: headers.get('x-forwarded-for'), trusted: deps.trustedProxies }),
+      address: clientAddress({
+        peer,
+        forwardedFor: headers.get('x-forwarded-for'),
+        trusted: deps.trustedProxies,
+      }),
       at,
     },
     deps,
