@@ -13,6 +13,7 @@ const USAGE = `farthing: a self-hosted real-time advertising platform
   farthing verify --data DIR    checks the books of a stopped installation
   farthing rebuild --data DIR   makes the tables anew from the log, and compares
   farthing keys rotate --data DIR
+  farthing bench [--short] [--json FILE]   measures a checkout, beside the limits
 
 Example: farthing serve --port 8080 --data ./data
 `
@@ -34,6 +35,8 @@ async function main(args: readonly string[]): Promise<number> {
       return (await import('./wiring/books.ts')).rebuildBooks(rest)
     case 'keys':
       return (await import('./wiring/books.ts')).keys(rest)
+    case 'bench':
+      return (await import('../bench/main.ts')).bench(rest)
     default:
       throw new UsageError(`There is no command ${command}.`)
   }

@@ -116,7 +116,7 @@ export class Decider {
 
   onAsk(ask: LeaseAsk): void {
     this.nodes.add(ask.node)
-    this.treasuries[ask.partition]?.onAsk(ask, this.options.clock.now())
+    this.treasuries[ask.partition]?.onAsk(ask)
     for (const { campaign } of ask.shards) this.awake.add(campaign)
   }
 

@@ -22,15 +22,11 @@ const LEASE_SHARE = 0.5
 const FIRST_RATE = 20
 /** Weight of the newest second in the observed rate. */
 const RATE_WEIGHT = 0.4
-/** Nodes that have not asked for this long count as gone: what they held and did not report stays leased. */
-const NODE_GONE_MS = 15_000
-
 interface NodeAccount {
   granted: number
   chosen: number
   impressions: number
   variance: number
-  lastAskAt: number
 }
 
 interface ShardAccount {
@@ -68,14 +64,13 @@ export class Treasury {
   ) {}
 
   /** Takes in what a node chose. A repeat or an old ask changes nothing. */
-  onAsk(ask: LeaseAsk, now: number): void {
+  onAsk(ask: LeaseAsk): void {
     if (ask.epoch !== this.epoch) return
     for (const said of ask.shards) {
       const node = nodeOf(this.shardOf(said.campaign), ask.node)
       node.chosen = Math.max(node.chosen, said.chosenThousandths)
       node.impressions = Math.max(node.impressions, said.impressions)
       node.variance = Math.max(node.variance, said.variance)
-      node.lastAskAt = now
     }
   }
 
@@ -140,7 +135,6 @@ export class Treasury {
         continue
       }
       const shard = this.shardOf(campaign)
-      this.forgetGone(shard, now)
       const wantedMore = this.share(shard, view, nodes, grants)
       if (wantedMore > 0 && !shard.askedLease && !view.stopped) {
         shard.askedLease = true
@@ -207,16 +201,6 @@ export class Treasury {
     return Math.min(missing, grantable)
   }
 
-  private forgetGone(shard: ShardAccount, now: number): void {
-    for (const [number, node] of shard.nodes) {
-      if (node.lastAskAt !== 0 && now - node.lastAskAt > NODE_GONE_MS && node.granted === node.chosen) {
-        shard.nodes.delete(number)
-        shard.leased -= node.chosen
-        shard.chosenAtRate -= node.chosen
-      }
-    }
-  }
-
   private shardOf(campaign: number): ShardAccount {
     let shard = this.shards.get(campaign)
     if (shard === undefined) {
@@ -255,7 +239,7 @@ function leaseSize(shard: ShardAccount, view: ShardView, atHand: number, nodes: 
 function nodeOf(shard: ShardAccount, number: number): NodeAccount {
   let node = shard.nodes.get(number)
   if (node === undefined) {
-    node = { granted: 0, chosen: 0, impressions: 0, variance: 0, lastAskAt: 0 }
+    node = { granted: 0, chosen: 0, impressions: 0, variance: 0 }
     shard.nodes.set(number, node)
   }
   return node

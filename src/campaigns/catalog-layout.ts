@@ -1,21 +1,10 @@
-import { assert } from '../core/assert.ts'
-import { parseId } from '../core/ids.ts'
-import { DEVICE_TYPES } from '../records/device.ts'
-import type { Ad, Campaign } from './campaign.ts'
-import { type KeyedLists, ListBuilder } from './catalog-lists.ts'
+import { clickRateBoundPpb } from './catalog-bound.ts'
+import type { CompiledAd, CompiledCampaign, CompiledOffer } from './catalog-compiled.ts'
+import { buildLists, type KeyedLists } from './catalog-lists.ts'
 import { type NumberTable, newNumberTable } from './catalog-table.ts'
-import {
-  adCategories,
-  advertiserDomains,
-  attributeMask,
-  currencyKey,
-  Dimension,
-  hash53,
-  listKey,
-  loadsSecurely,
-  narrowestDimension,
-  sizeKey,
-} from './targeting.ts'
+import { listKey } from './targeting.ts'
+
+export type { AdDetail } from './catalog-compiled.ts'
 
 /**
  * A snapshot: campaigns and ads laid out in columns of shared memory, immutable, a plain object that crosses threads
@@ -41,7 +30,10 @@ export interface CatalogSnapshot {
   readonly ads: NumberTable
   readonly adNumbers: Float64Array<SharedArrayBuffer>
   readonly adWords: Int32Array<SharedArrayBuffer>
-  readonly text: Uint8Array<SharedArrayBuffer>
+  /** Texts lie in chunks that snapshots share. */
+  readonly texts: readonly Uint8Array<SharedArrayBuffer>[]
+  /** Of a base: the delta that goes with it, of what changed while it was laid out. */
+  readonly follow: CatalogSnapshot | null
 }
 
 export const OFFER_WORDS = 16
@@ -67,7 +59,7 @@ export const Offer = {
 } as const
 export const OFFER_CPC = 1
 
-export const AD_WORDS = 13
+export const AD_WORDS = 14
 export const AdWord = {
   adSlot: 0,
   campaignRow: 1,
@@ -80,313 +72,232 @@ export const AdWord = {
   /** The highest click rate that the ad may be scored with: what its place in the lists stands on. Billionths. */
   boundPpb: 7,
   size: 8,
-  /** In `text`: the landing URL, and behind it the rest as JSON. */
+  /** In a chunk of `texts`: the landing URL, and behind it the rest as JSON. */
   text: 9,
   landingBytes: 10,
   detailBytes: 11,
   /** How many of the domains are the advertiser's own: they come first, their parents behind them. */
   ownDomains: 12,
+  chunk: 13,
 } as const
 export const AD_SECURE = 1
 
-/** What an answer carries of an ad, apart from its landing URL. */
-export interface AdDetail {
-  readonly campaignId: string
-  readonly advertiserId: string
-  readonly adId: string
-  readonly currency: string
-  readonly adomain: readonly string[]
-  readonly cat: readonly string[]
-  readonly attr: readonly number[]
-  readonly creative: Ad['creative']
-}
-
 export interface LaidOutCampaign {
-  readonly slot: number
-  readonly campaign: Campaign
+  readonly compiled: CompiledCampaign
   /** False for one that may not be chosen now: its ads are known, and in no list. */
   readonly listed: boolean
-  /** Slots of the campaign's ads, in their order. */
-  readonly adSlots: readonly number[]
-  /** The bounds on their click rates, billionths. */
-  readonly boundsPpb: readonly number[]
 }
 
 export interface LayoutTerms {
   readonly kind: 'base' | 'delta'
   readonly version: number
   readonly baseVersion: number
+  /** Learned click rates by ad slot. */
+  readonly clickRatePpb: Uint32Array
+  /** Takes the bound that each ad was laid out with, by ad slot. */
+  readonly boundsPpb: Uint32Array
 }
 
 export function layOut(campaigns: readonly LaidOutCampaign[], terms: LayoutTerms): CatalogSnapshot {
-  return new Layout(terms).build(campaigns)
+  const layout = new Layout(campaigns, terms)
+  layout.write(campaigns.length)
+  return layout.finish(null)
 }
 
-/** Active ads of one size, rows `first` to `first + count`. */
-interface AdGroup {
-  readonly size: number
-  readonly first: number
-  count: number
-  boundPpb: number
-}
+/** One snapshot in the making. A big one is written in portions, so that its thread has time for other work. */
+export class Layout {
+  private row = 0
+  private offer = 0
+  private ad = 0
+  private hash = 0
+  private key = 0
+  private readonly texts: Uint8Array<SharedArrayBuffer>[] = []
+  private readonly chunkOf = new Map<Uint8Array<SharedArrayBuffer>, number>()
+  private readonly campaignNumbers: Float64Array
+  private readonly campaignSlots: Int32Array<SharedArrayBuffer>
+  private readonly campaignVersions: Int32Array<SharedArrayBuffer>
+  private readonly advertiserNumbers: Float64Array<SharedArrayBuffer>
+  private readonly offerWords: Int32Array<SharedArrayBuffer>
+  private readonly offerAmounts: Float64Array<SharedArrayBuffer>
+  private readonly offerCreatedAt: Float64Array<SharedArrayBuffer>
+  private readonly offerBounds: Float64Array
+  private readonly hashes: Float64Array<SharedArrayBuffer>
+  private readonly adNumbers: Float64Array<SharedArrayBuffer>
+  private readonly adWords: Int32Array<SharedArrayBuffer>
+  private readonly listKeys: Int32Array
+  private readonly listKeyStarts: Int32Array
 
-class Layout {
-  private readonly hashes: number[] = []
-  private readonly adNumbers: number[] = []
-  private readonly adWords: number[] = []
-  private readonly offerWords: number[] = []
-  private readonly offerAmounts: number[] = []
-  private readonly offerCreatedAt: number[] = []
-  private readonly offerBounds: number[] = []
-  private readonly offerCampaign: number[] = []
-  private readonly lists = new ListBuilder()
-  private readonly text = new TextHeap()
+  constructor(
+    private readonly campaigns: readonly LaidOutCampaign[],
+    private readonly terms: LayoutTerms,
+  ) {
+    let offers = 0
+    let ads = 0
+    let hashes = 0
+    let keys = 0
+    for (const { compiled, listed } of campaigns) {
+      ads += compiled.ads.length
+      for (const ad of compiled.ads) hashes += ad.hashes.length
+      if (!listed) continue
+      offers += compiled.offers.length
+      hashes += compiled.targets.length
+      keys += compiled.offers.length * compiled.listedUnder.length
+    }
+    this.campaignNumbers = new Float64Array(campaigns.length)
+    this.campaignSlots = sharedInts(campaigns.length)
+    this.campaignVersions = sharedInts(campaigns.length)
+    this.advertiserNumbers = sharedDoubles(campaigns.length)
+    this.offerWords = sharedInts(offers * OFFER_WORDS)
+    this.offerAmounts = sharedDoubles(offers)
+    this.offerCreatedAt = sharedDoubles(offers)
+    this.offerBounds = new Float64Array(offers)
+    this.hashes = sharedDoubles(hashes)
+    this.adNumbers = sharedDoubles(ads)
+    this.adWords = sharedInts(ads * AD_WORDS)
+    this.listKeys = new Int32Array(keys)
+    this.listKeyStarts = new Int32Array(offers + 1)
+  }
 
-  constructor(private readonly terms: LayoutTerms) {}
+  /** Writes up to so many more campaigns; true once all are written. */
+  write(campaigns: number): boolean {
+    const end = Math.min(this.campaigns.length, this.row + campaigns)
+    for (; this.row < end; this.row++) this.addCampaign(this.campaigns[this.row]!)
+    return end === this.campaigns.length
+  }
 
-  build(campaigns: readonly LaidOutCampaign[]): CatalogSnapshot {
-    const numbers = campaigns.map(({ campaign }) => numberOf('campaign', campaign.id))
-    for (let row = 0; row < campaigns.length; row++) this.addCampaign(campaigns[row]!, row)
-    const { rank, bound } = this.rankOffers(numbers)
+  finish(follow: CatalogSnapshot | null): CatalogSnapshot {
+    const { kind, version, baseVersion } = this.terms
     return {
-      kind: this.terms.kind,
-      version: this.terms.version,
-      baseVersion: this.terms.baseVersion,
-      campaigns: newNumberTable(numbers),
-      campaignSlots: sharedInts(campaigns.map(entry => entry.slot)),
-      campaignVersions: sharedInts(campaigns.map(entry => entry.campaign.version)),
-      advertiserNumbers: sharedDoubles(
-        campaigns.map(entry => parseId('advertiser', entry.campaign.advertiserId) ?? 0),
-      ),
-      offerWords: sharedInts(this.offerWords),
-      offerAmounts: sharedDoubles(this.offerAmounts),
-      offerCreatedAt: sharedDoubles(this.offerCreatedAt),
-      hashes: sharedDoubles(this.hashes),
-      lists: this.lists.build({
-        rank,
-        bound,
-        slot: offer => this.offerWords[offer * OFFER_WORDS + Offer.campaignSlot]!,
+      kind,
+      version,
+      baseVersion,
+      campaigns: newNumberTable(this.campaignNumbers),
+      campaignSlots: this.campaignSlots,
+      campaignVersions: this.campaignVersions,
+      advertiserNumbers: this.advertiserNumbers,
+      offerWords: this.offerWords,
+      offerAmounts: this.offerAmounts,
+      offerCreatedAt: this.offerCreatedAt,
+      hashes: this.hashes,
+      lists: buildLists({
+        keys: this.listKeys,
+        keyStarts: this.listKeyStarts,
+        order: this.orderOfOffers(),
+        bounds: this.offerBounds,
+        slotOf: offer => this.offerWords[offer * OFFER_WORDS + Offer.campaignSlot]!,
       }),
       ads: newNumberTable(this.adNumbers),
-      adNumbers: sharedDoubles(this.adNumbers),
-      adWords: sharedInts(this.adWords),
-      text: this.text.share(),
+      adNumbers: this.adNumbers,
+      adWords: this.adWords,
+      texts: this.texts,
+      follow,
     }
   }
 
-  private addCampaign(entry: LaidOutCampaign, row: number): void {
-    const { campaign, adSlots } = entry
-    const order = campaign.ads.map((_, i) => i)
-    // Active ads of one size side by side, in the order in which the campaign names them.
-    const currency = currencyKey(campaign.currency)
-    const sizeOf = (i: number) => sizeKey(campaign.ads[i]!.creative.w, campaign.ads[i]!.creative.h) ^ currency
-    if (order.length > 1) order.sort((a, b) => sizeOf(a) - sizeOf(b) || a - b)
-    let group: AdGroup | null = null
-    const offers: AdGroup[] = []
-    for (const i of order) {
-      const ad = campaign.ads[i]!
-      if (ad.status !== 'active') continue
-      const boundPpb = entry.boundsPpb[i]!
-      const first = this.addAd(campaign, ad, adSlots[i]!, row, boundPpb)
-      if (group?.size !== sizeOf(i)) {
-        group = { size: sizeOf(i), first, count: 0, boundPpb: 0 }
-        offers.push(group)
-      }
-      group.count++
-      group.boundPpb = Math.max(group.boundPpb, boundPpb)
-    }
-    for (const i of order) {
-      if (campaign.ads[i]!.status !== 'active') this.addAd(campaign, campaign.ads[i]!, adSlots[i]!, row, 0)
-    }
-    if (!entry.listed || offers.length === 0) return
-    const target = this.addTargets(campaign)
-    for (const offer of offers) this.addOffer(entry, row, offer, target)
+  private addCampaign({ compiled, listed }: LaidOutCampaign): void {
+    this.campaignNumbers[this.row] = compiled.number
+    this.campaignSlots[this.row] = compiled.slot
+    this.campaignVersions[this.row] = compiled.version
+    this.advertiserNumbers[this.row] = compiled.advertiser
+    const firstAd = this.ad
+    for (const ad of compiled.ads) this.addAd(ad)
+    if (!listed) return
+    const target = this.addHashes(compiled.targets)
+    for (const offer of compiled.offers) this.addOffer(compiled, offer, firstAd, target)
   }
 
-  private addAd(campaign: Campaign, ad: Ad, adSlot: number, row: number, boundPpb: number): number {
-    const at = this.adNumbers.length
-    const hashes = this.hashes.length
-    const domains = advertiserDomains(ad)
-    const categories = adCategories(ad)
-    for (const domain of domains) this.hashes.push(hash53(domain))
-    for (const category of categories) this.hashes.push(hash53(category))
-    const detail: AdDetail = {
-      campaignId: campaign.id,
-      advertiserId: campaign.advertiserId,
-      adId: ad.id,
-      currency: campaign.currency,
-      adomain: ad.adomain,
-      cat: ad.cat,
-      attr: ad.attr,
-      creative: ad.creative,
+  private addAd(ad: CompiledAd): void {
+    const bound = clickRateBoundPpb(this.terms.clickRatePpb[ad.slot]!)
+    this.terms.boundsPpb[ad.slot] = bound
+    const words = this.adWords
+    const at = this.ad * AD_WORDS
+    words[at + AdWord.adSlot] = ad.slot
+    words[at + AdWord.campaignRow] = this.row
+    words[at + AdWord.flags] = ad.secure ? AD_SECURE : 0
+    words[at + AdWord.attributes] = ad.attributes
+    words[at + AdWord.hashes] = this.addHashes(ad.hashes)
+    words[at + AdWord.domains] = ad.domains
+    words[at + AdWord.categories] = ad.hashes.length - ad.domains
+    words[at + AdWord.boundPpb] = bound
+    words[at + AdWord.size] = ad.size
+    words[at + AdWord.text] = ad.text.start
+    words[at + AdWord.landingBytes] = ad.text.landingBytes
+    words[at + AdWord.detailBytes] = ad.text.detailBytes
+    words[at + AdWord.ownDomains] = ad.ownDomains
+    words[at + AdWord.chunk] = this.chunkIndex(ad.text.chunk)
+    this.adNumbers[this.ad++] = ad.number
+  }
+
+  private addOffer(compiled: CompiledCampaign, offer: CompiledOffer, firstAd: number, target: number): void {
+    const words = this.offerWords
+    const at = this.offer * OFFER_WORDS
+    words[at + Offer.campaignSlot] = compiled.slot
+    words[at + Offer.size] = offer.size
+    words[at + Offer.firstAd] = firstAd + offer.first
+    words[at + Offer.ads] = offer.count
+    words[at + Offer.flags] = compiled.cpc ? OFFER_CPC : 0
+    words[at + Offer.devices] = compiled.devices
+    words[at + Offer.target] = target
+    for (let run = 0; run < compiled.targetCounts.length; run++) {
+      words[at + Offer.countries + run] = compiled.targetCounts[run]!
     }
-    const text = this.text.length
-    const landingBytes = this.text.add(ad.landingUrl)
-    const detailBytes = this.text.add(JSON.stringify(detail))
-    this.adNumbers.push(numberOf('ad', ad.id))
-    this.adWords.push(
-      adSlot,
-      row,
-      loadsSecurely(ad.creative) ? AD_SECURE : 0,
-      attributeMask(ad.attr),
-      hashes,
-      domains.length,
-      categories.length,
-      boundPpb,
-      sizeKey(ad.creative.w, ad.creative.h),
-      text,
-      landingBytes,
-      detailBytes,
-      new Set(ad.adomain.map(domain => domain.toLowerCase())).size,
-    )
+    words[at + Offer.capImpressions] = compiled.capImpressions
+    words[at + Offer.capSeconds] = compiled.capSeconds
+    words[at + Offer.campaignRow] = this.row
+    this.offerAmounts[this.offer] = compiled.amountMicros
+    this.offerCreatedAt[this.offer] = compiled.createdAt
+    this.offerBounds[this.offer] = this.highestScore(compiled, firstAd + offer.first, offer.count)
+    this.offer++
+    for (const value of compiled.listedUnder) {
+      this.listKeys[this.key++] = listKey(offer.size, compiled.dimension, value)
+    }
+    this.listKeyStarts[this.offer] = this.key
+  }
+
+  /** As expectedCpm in exchange/auction.ts, rounding the same way: what the best rate that is allowed would score. */
+  private highestScore(compiled: CompiledCampaign, firstAd: number, ads: number): number {
+    if (!compiled.cpc) return compiled.amountMicros
+    let boundPpb = 0
+    for (let ad = firstAd; ad < firstAd + ads; ad++) {
+      boundPpb = Math.max(boundPpb, this.adWords[ad * AD_WORDS + AdWord.boundPpb]!)
+    }
+    return Math.floor((compiled.amountMicros * boundPpb) / 1_000_000)
+  }
+
+  private addHashes(hashes: readonly number[]): number {
+    const at = this.hash
+    for (const hash of hashes) this.hashes[this.hash++] = hash
     return at
   }
 
-  private addTargets(campaign: Campaign): number {
-    const { targeting } = campaign
-    const at = this.hashes.length
-    const run = (values: readonly number[]) => {
-      const sorted = values.length > 1 ? [...values].sort((a, b) => a - b) : values
-      for (const value of sorted) this.hashes.push(value)
+  private chunkIndex(chunk: Uint8Array<SharedArrayBuffer>): number {
+    let index = this.chunkOf.get(chunk)
+    if (index === undefined) {
+      index = this.texts.length
+      this.texts.push(chunk)
+      this.chunkOf.set(chunk, index)
     }
-    run(targeting.countries.map(country => hash53(country)))
-    run(targeting.regions.map(region => hash53(region)))
-    run(targeting.domains.map(domain => hash53(domain.toLowerCase())))
-    run(targeting.placements.map(id => numberOf('placement', id)))
-    run(targeting.categories.map(category => hash53(category)))
-    run(targeting.segments.map(segment => hash53(segment)))
-    return at
-  }
-
-  private addOffer(entry: LaidOutCampaign, row: number, ads: AdGroup, target: number): void {
-    const { campaign } = entry
-    const { targeting, bid, frequencyCap } = campaign
-    const offer = this.offerAmounts.length
-    let devices = 0
-    for (const type of targeting.deviceTypes) devices |= 1 << DEVICE_TYPES.indexOf(type)
-    this.offerWords.push(
-      entry.slot,
-      ads.size,
-      ads.first,
-      ads.count,
-      bid.model === 'cpc' ? OFFER_CPC : 0,
-      devices,
-      target,
-      targeting.countries.length,
-      targeting.regions.length,
-      targeting.domains.length,
-      targeting.placements.length,
-      targeting.categories.length,
-      targeting.segments.length,
-      frequencyCap?.impressions ?? 0,
-      frequencyCap?.perSeconds ?? 0,
-      row,
-    )
-    this.offerAmounts.push(bid.amountMicros)
-    this.offerCreatedAt.push(Date.parse(campaign.createdAt))
-    this.offerCampaign.push(row)
-    // As expectedCpm in exchange/auction.ts, rounding the same way: the bound is what the best rate would score.
-    this.offerBounds.push(
-      bid.model === 'cpc' ? Math.floor((bid.amountMicros * ads.boundPpb) / 1_000_000) : bid.amountMicros,
-    )
-    this.list(targeting, ads.size, offer, target)
-  }
-
-  private list(targeting: Campaign['targeting'], size: number, offer: number, target: number): void {
-    const dimension = narrowestDimension(targeting)
-    const { countries, regions, domains, placements, categories, segments } = targeting
-    let from = target
-    const under = (count: number) => {
-      for (let i = 0; i < count; i++) this.lists.add(listKey(size, dimension, this.hashes[from + i]!), offer)
-    }
-    switch (dimension) {
-      case Dimension.any:
-        this.lists.add(listKey(size, dimension, 0), offer)
-        return
-      case Dimension.country:
-        under(countries.length)
-        return
-      case Dimension.region:
-        from += countries.length
-        under(regions.length)
-        return
-      case Dimension.domain:
-        from += countries.length + regions.length
-        under(domains.length)
-        return
-      case Dimension.placement:
-        from += countries.length + regions.length + domains.length
-        under(placements.length)
-        return
-      case Dimension.category:
-        from += countries.length + regions.length + domains.length + placements.length
-        under(categories.length)
-        return
-      case Dimension.segment:
-        from += countries.length + regions.length + domains.length + placements.length + categories.length
-        under(segments.length)
-    }
+    return index
   }
 
   /** Falling order of the bound; of equal ones the older campaign first, then the lower number. */
-  private rankOffers(numbers: readonly number[]): { rank: Int32Array; bound: Float64Array } {
-    const bound = Float64Array.from(this.offerBounds)
-    const createdAt = this.offerCreatedAt
-    const order = Int32Array.from(bound, (_, i) => i)
-    order.sort(
+  private orderOfOffers(): Int32Array {
+    const { offerBounds, offerCreatedAt, offerWords, campaignNumbers } = this
+    const numberOf = (offer: number) => campaignNumbers[offerWords[offer * OFFER_WORDS + Offer.campaignRow]!]!
+    const order = Int32Array.from(offerBounds, (_, offer) => offer)
+    return order.sort(
       (a, b) =>
-        bound[b]! - bound[a]! ||
-        createdAt[a]! - createdAt[b]! ||
-        numbers[this.offerCampaign[a]!]! - numbers[this.offerCampaign[b]!]!,
+        offerBounds[b]! - offerBounds[a]! ||
+        offerCreatedAt[a]! - offerCreatedAt[b]! ||
+        numberOf(a) - numberOf(b),
     )
-    const rank = new Int32Array(order.length)
-    for (let i = 0; i < order.length; i++) rank[order[i]!] = i
-    return { rank, bound }
   }
 }
 
-function numberOf(kind: 'campaign' | 'ad' | 'placement', id: string): number {
-  const number = parseId(kind, id)
-  assert(number !== null, `not the id of a ${kind}: ${id}`)
-  return number
+function sharedInts(length: number): Int32Array<SharedArrayBuffer> {
+  return new Int32Array(new SharedArrayBuffer(length * 4))
 }
 
-function sharedInts(values: readonly number[]): Int32Array<SharedArrayBuffer> {
-  const column = new Int32Array(new SharedArrayBuffer(values.length * 4))
-  column.set(values)
-  return column
-}
-
-function sharedDoubles(values: readonly number[]): Float64Array<SharedArrayBuffer> {
-  const column = new Float64Array(new SharedArrayBuffer(values.length * 8))
-  column.set(values)
-  return column
-}
-
-const encoder = new TextEncoder()
-const TEXT_BYTES_START = 1 << 16
-
-/** Texts as UTF-8, end to end. */
-class TextHeap {
-  private bytes = new Uint8Array(TEXT_BYTES_START)
-  length = 0
-
-  /** Returns how many bytes the text took. */
-  add(text: string): number {
-    const room = this.length + text.length * 3
-    if (room > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(room, this.bytes.length * 2))
-      grown.set(this.bytes.subarray(0, this.length))
-      this.bytes = grown
-    }
-    const { written } = encoder.encodeInto(text, this.bytes.subarray(this.length))
-    this.length += written
-    return written
-  }
-
-  share(): Uint8Array<SharedArrayBuffer> {
-    const shared = new Uint8Array(new SharedArrayBuffer(this.length))
-    shared.set(this.bytes.subarray(0, this.length))
-    return shared
-  }
+function sharedDoubles(length: number): Float64Array<SharedArrayBuffer> {
+  return new Float64Array(new SharedArrayBuffer(length * 8))
 }

@@ -13,61 +13,83 @@ export interface KeyedLists {
   readonly slots: Int32Array<SharedArrayBuffer>
 }
 
-export class ListBuilder {
-  private readonly lists = new Map<number, number[]>()
-  private entries = 0
+export interface ListTerms {
+  /** Keys of all offers, end to end; those of an offer are `keyStarts[offer]` to `keyStarts[offer + 1]`. */
+  readonly keys: Int32Array
+  readonly keyStarts: Int32Array
+  /** Offers in the order in which every list has them. */
+  readonly order: Int32Array
+  readonly bounds: Float64Array
+  readonly slotOf: (offer: number) => number
+}
 
-  add(key: number, offer: number): void {
-    const list = this.lists.get(key)
-    if (list === undefined) this.lists.set(key, [offer])
-    // Two values of one campaign can meet in a key.
-    else if (list[list.length - 1] === offer) return
-    else list.push(offer)
-    this.entries++
+export function buildLists({ keys, keyStarts, order, bounds, slotOf }: ListTerms): KeyedLists {
+  const places = tablePlaces(keys)
+  const built: KeyedLists = {
+    keys: new Int32Array(new SharedArrayBuffer(places * 4)),
+    starts: new Int32Array(new SharedArrayBuffer(places * 4)),
+    ends: new Int32Array(new SharedArrayBuffer(places * 4)),
+    bounds: new Float64Array(new SharedArrayBuffer(keys.length * 8)),
+    offers: new Int32Array(new SharedArrayBuffer(keys.length * 4)),
+    slots: new Int32Array(new SharedArrayBuffer(keys.length * 4)),
   }
-
-  /** `rank` is the offer's place when all offers are put in falling order. */
-  build(columns: {
-    readonly rank: Int32Array
-    readonly bound: Float64Array
-    readonly slot: (offer: number) => number
-  }): KeyedLists {
-    let places = 8
-    while (places < this.lists.size * 2) places *= 2
-    const built: KeyedLists = {
-      keys: new Int32Array(new SharedArrayBuffer(places * 4)),
-      starts: new Int32Array(new SharedArrayBuffer(places * 4)),
-      ends: new Int32Array(new SharedArrayBuffer(places * 4)),
-      bounds: new Float64Array(new SharedArrayBuffer(this.entries * 8)),
-      offers: new Int32Array(new SharedArrayBuffer(this.entries * 4)),
-      slots: new Int32Array(new SharedArrayBuffer(this.entries * 4)),
-    }
-    let used = 0
-    for (const [key, list] of this.lists) {
-      const start = used
-      list.sort((a, b) => columns.rank[a]! - columns.rank[b]!)
-      for (const offer of list) {
-        built.bounds[used] = columns.bound[offer]!
-        built.offers[used] = offer
-        built.slots[used] = columns.slot(offer)
-        used++
-      }
-      let at = key & (places - 1)
-      while (built.ends[at] !== 0) at = (at + 1) & (places - 1)
-      built.keys[at] = key
-      built.starts[at] = start
-      built.ends[at] = used
-    }
-    return built
+  // First `ends` counts, then it is where the list's next entry goes: after the last one it is the end.
+  const placeOf = new Int32Array(keys.length)
+  for (let i = 0; i < keys.length; i++) {
+    const place = placeFor(built.keys, built.ends, keys[i]!)
+    built.keys[place] = keys[i]!
+    built.ends[place]! += 1
+    placeOf[i] = place
   }
+  let used = 0
+  for (let place = 0; place < places; place++) {
+    const count = built.ends[place]!
+    if (count === 0) continue
+    built.starts[place] = used
+    built.ends[place] = used
+    used += count
+  }
+  for (const offer of order) {
+    for (let i = keyStarts[offer]!; i < keyStarts[offer + 1]!; i++) {
+      const at = built.ends[placeOf[i]!]!
+      built.ends[placeOf[i]!] = at + 1
+      built.bounds[at] = bounds[offer]!
+      built.offers[at] = offer
+      built.slots[at] = slotOf(offer)
+    }
+  }
+  return built
 }
 
 /** The place of a list in the table, or -1. */
 export function findList(lists: KeyedLists, key: number): number {
-  const { keys, ends } = lists
+  const place = placeFor(lists.keys, lists.ends, key)
+  return lists.ends[place] === 0 ? -1 : place
+}
+
+/** Where the key is, or the empty place where it would go. */
+function placeFor(keys: Int32Array, filled: Int32Array, key: number): number {
   const mask = keys.length - 1
-  for (let at = key & mask; ends[at] !== 0; at = (at + 1) & mask) {
-    if (keys[at] === key) return at
+  let at = key & mask
+  while (filled[at] !== 0 && keys[at] !== key) at = (at + 1) & mask
+  return at
+}
+
+/** At least twice as many places as different keys. */
+function tablePlaces(keys: Int32Array): number {
+  let places = 8
+  while (places < keys.length * 2) places *= 2
+  const seen = new Int32Array(places)
+  const filled = new Int32Array(places)
+  let different = 0
+  for (const key of keys) {
+    const at = placeFor(seen, filled, key)
+    if (filled[at] !== 0) continue
+    seen[at] = key
+    filled[at] = 1
+    different++
   }
-  return -1
+  let enough = 8
+  while (enough < different * 2) enough *= 2
+  return enough
 }

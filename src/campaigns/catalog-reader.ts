@@ -24,6 +24,9 @@ export class CatalogReader {
       this.base = snapshot
       this.delta = null
       this.superseded.fill(0)
+      this.releaseHeld(snapshot)
+      if (snapshot.follow !== null) this.install(snapshot.follow)
+      return true
     } else {
       if (this.base?.version !== snapshot.baseVersion) return false
       if (this.delta !== null && snapshot.version <= this.delta.version) return false
@@ -103,17 +106,20 @@ export class CatalogReader {
 export function landingUrlAt(snapshot: CatalogSnapshot, adRow: number): string {
   const at = adRow * AD_WORDS
   const start = snapshot.adWords[at + AdWord.text]!
-  return textAt(snapshot, start, snapshot.adWords[at + AdWord.landingBytes]!)
+  const chunk = snapshot.adWords[at + AdWord.chunk]!
+  return textAt(snapshot, chunk, start, snapshot.adWords[at + AdWord.landingBytes]!)
 }
 
 export function adDetailAt(snapshot: CatalogSnapshot, adRow: number): AdDetail {
   const at = adRow * AD_WORDS
   const start = snapshot.adWords[at + AdWord.text]! + snapshot.adWords[at + AdWord.landingBytes]!
-  return JSON.parse(textAt(snapshot, start, snapshot.adWords[at + AdWord.detailBytes]!)) as AdDetail
+  const chunk = snapshot.adWords[at + AdWord.chunk]!
+  return JSON.parse(textAt(snapshot, chunk, start, snapshot.adWords[at + AdWord.detailBytes]!)) as AdDetail
 }
 
-function textAt(snapshot: CatalogSnapshot, start: number, length: number): string {
-  assert(start + length <= snapshot.text.length, 'text of an ad lies outside its snapshot')
+function textAt(snapshot: CatalogSnapshot, chunk: number, start: number, length: number): string {
+  const bytes = snapshot.texts[chunk]
+  assert(bytes !== undefined && start + length <= bytes.length, 'text of an ad lies outside its snapshot')
   // Decoders take no shared memory: `slice` copies.
-  return utf8Text(snapshot.text.slice(start, start + length))
+  return utf8Text(bytes.slice(start, start + length))
 }

@@ -5,7 +5,7 @@ export interface NumberTable {
 }
 
 /** Rows are the places of the numbers in the list. */
-export function newNumberTable(numbers: readonly number[]): NumberTable {
+export function newNumberTable(numbers: Float64Array): NumberTable {
   let places = 8
   while (places < numbers.length * 2) places *= 2
   const keys = new Float64Array(new SharedArrayBuffer(places * 8))

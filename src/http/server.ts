@@ -1,11 +1,13 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Logger } from 'pino'
+import type { FullRequest } from '../serving/full-evaluation.ts'
 import type { Serving } from '../serving/serve.ts'
 import type { ImpressionIds } from '../tracking/impression-ids.ts'
 import { type AuctionDependencies, handleAuction } from './edge/auction-handler.ts'
 import type { EdgeDependencies } from './edge/dependencies.ts'
 import { handleIngest, INGEST_BYTES_MAX } from './edge/ingest-handler.ts'
 import type { RequestCounts } from './edge/request-counts.ts'
+import { Sampler } from './edge/sampler.ts'
 import { handleServe, tagScript } from './edge/serve-handler.ts'
 import { handleClick, handleImpression } from './edge/tracking-handler.ts'
 import { livePage } from './live-page.ts'
@@ -20,6 +22,8 @@ export interface ServerOptions {
   readonly serving: Serving
   readonly ids: ImpressionIds
   readonly requestCounts: RequestCounts
+  /** Takes a request that is to be explained. */
+  readonly sample: (request: FullRequest) => void
   readonly control: OpenAPIHono
   readonly status: Status
   readonly logger: Logger
@@ -37,7 +41,7 @@ const IDLE_SECONDS = 30
 /** One port for everything. Paths of the hot way are told apart by hand; the control API has a router. */
 export function startServer(options: ServerOptions): RunningServer {
   const { edge, control, status } = options
-  const auction: AuctionDependencies = options
+  const auction: AuctionDependencies = { ...options, sampler: new Sampler(options.sample) }
   const metrics = new Metrics(edge.counters, status)
   const server = Bun.serve({
     hostname: options.host,

@@ -1,19 +1,39 @@
-/** The builder's thread: holds the campaigns as objects, and lays out what edges search. */
-import { CatalogBuilder } from '../campaigns/catalog.ts'
-import type { SharedColumns } from '../campaigns/catalog-columns.ts'
-import type { CatalogSnapshot } from '../campaigns/catalog-layout.ts'
-import type { ToBuilder } from './decider-messages.ts'
+/** The builder's thread: holds the campaigns as objects, lays out what edges search, and explains what they chose. */
 
-export type OpenBuilder = {
-  readonly kind: 'open'
-  readonly columns: SharedColumns
-  readonly clockOffsetMs: number
-  readonly decider: MessagePort
+import { CatalogBuilder } from '../campaigns/catalog.ts'
+import { PRIOR_PPB } from '../campaigns/catalog-bound.ts'
+import type { EdgeColumns, SharedColumns } from '../campaigns/catalog-columns.ts'
+import type { CatalogSnapshot } from '../campaigns/catalog-layout.ts'
+import { campaignStatus } from '../campaigns/schedule.ts'
+import type { FullCampaign, FullRequest } from '../serving/full-evaluation.ts'
+import type { ToBuilder } from './decider-messages.ts'
+import { Explainer, WINDOW_SECONDS } from './explainer.ts'
+
+export type ForBuilder =
+  | {
+      readonly kind: 'open'
+      readonly columns: SharedColumns
+      readonly edge: EdgeColumns
+      readonly clockOffsetMs: number
+      readonly decider: MessagePort
+    }
+  /** A request of the sample. */
+  | { readonly kind: 'sample'; readonly request: FullRequest }
+  | { readonly kind: 'explain'; readonly id: number; readonly campaign: number }
+
+export interface Explanation {
+  readonly status: string
+  readonly summary: string
+  readonly reasons: readonly { readonly code: string; readonly count: number; readonly text: string }[]
+  readonly windowSeconds: number
 }
-export type FromBuilder = { readonly kind: 'snapshot'; readonly snapshot: CatalogSnapshot }
+
+export type FromBuilder =
+  | { readonly kind: 'snapshot'; readonly snapshot: CatalogSnapshot }
+  | { readonly kind: 'explained'; readonly id: number; readonly explanation: Explanation | null }
 
 declare const self: {
-  onmessage: (event: MessageEvent<OpenBuilder>) => void
+  onmessage: (event: MessageEvent<ForBuilder>) => void
   postMessage(message: FromBuilder): void
 }
 
@@ -21,14 +41,66 @@ declare const self: {
 const BUILD_MS = 50
 const REFRESH_MS = 1000
 
+const explainer = new Explainer()
+let builder: CatalogBuilder | null = null
+let columns: SharedColumns | null = null
+let edge: EdgeColumns | null = null
+let now = () => 0
+
 self.onmessage = ({ data }) => {
-  const builder = new CatalogBuilder(data.columns)
-  const now = () => Date.now() + data.clockOffsetMs
+  switch (data.kind) {
+    case 'open':
+      open(data)
+      return
+    case 'sample':
+      explainer.observe(data.request, campaignsInFull())
+      return
+    case 'explain':
+      self.postMessage({ kind: 'explained', id: data.id, explanation: explain(data.campaign) })
+  }
+}
+
+function open(data: Extract<ForBuilder, { kind: 'open' }>): void {
+  const opened = new CatalogBuilder(data.columns)
+  builder = opened
+  columns = data.columns
+  edge = data.edge
+  now = () => Date.now() + data.clockOffsetMs
   data.decider.onmessage = ({ data: message }: MessageEvent<ToBuilder>) =>
-    builder.apply(message.changes, now())
-  setInterval(() => builder.refresh(now()), REFRESH_MS)
+    opened.apply(message.changes, now())
+  setInterval(() => opened.refresh(now()), REFRESH_MS)
   setInterval(() => {
-    const snapshot = builder.build(now())
+    const snapshot = opened.build(now())
     if (snapshot !== null) self.postMessage({ kind: 'snapshot', snapshot })
   }, BUILD_MS)
+}
+
+function* campaignsInFull(): Generator<FullCampaign> {
+  for (const { number, slot, campaign, money, adSlots } of builder!.all()) {
+    yield {
+      campaign,
+      number,
+      slot,
+      money,
+      allowanceThousandths: edge!.allowanceThousandths[slot]!,
+      pacing: edge!.pacing[slot]!,
+      // What a person has seen is known on the serving thread alone.
+      allowedByFrequency: true,
+      clickRatePpb: ad => columns!.clickRatePpb[adSlots[campaign.ads.indexOf(ad)]!] || PRIOR_PPB,
+    }
+  }
+}
+
+function explain(number: number): Explanation | null {
+  const known = builder?.of(number) ?? null
+  if (known === null) return null
+  const status = campaignStatus(known.campaign, known.money, now())
+  const reasons = explainer.reasons(number)
+  const seen = reasons.reduce((sum, { count }) => sum + count, 0)
+  const first = reasons[0]
+  const summary =
+    first === undefined
+      ? `The campaign is ${status}. No request was looked at in the last ${WINDOW_SECONDS / 60} minutes.`
+      : `The campaign is ${status}. Of ${seen} requests looked at, ${first.count}: ${first.text}`
+  return { status, summary, reasons, windowSeconds: WINDOW_SECONDS }
 }

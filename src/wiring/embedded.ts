@@ -29,7 +29,7 @@ import { Leases } from '../serving/leases.ts'
 import { Serving } from '../serving/serve.ts'
 import { ImpressionIds } from '../tracking/impression-ids.ts'
 import { TokenSigner } from '../tracking/token.ts'
-import type { FromBuilder, OpenBuilder } from './builder-thread.ts'
+import type { Explanation, ForBuilder, FromBuilder } from './builder-thread.ts'
 import { CommandsClient } from './commands-client.ts'
 import type { FromDecider, ToDecider } from './decider-messages.ts'
 import { openLog } from './open-log.ts'
@@ -75,16 +75,24 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
 
   const line = new MessageChannel()
   const builder = new Worker(new URL('./builder-thread.ts', import.meta.url))
+  const explaining = new Map<number, (explanation: Explanation | null) => void>()
+  let explained = 0
   builder.onmessage = ({ data }: MessageEvent<FromBuilder>) => {
-    if (catalog.install(data.snapshot)) leases.settle()
+    if (data.kind === 'snapshot') {
+      if (catalog.install(data.snapshot)) leases.settle()
+      return
+    }
+    explaining.get(data.id)?.(data.explanation)
+    explaining.delete(data.id)
   }
   builder.postMessage(
     {
       kind: 'open',
       columns: shared,
+      edge,
       clockOffsetMs: environment.clockOffsetMs,
       decider: line.port2,
-    } satisfies OpenBuilder,
+    } satisfies ForBuilder,
     [line.port2],
   )
 
@@ -210,7 +218,12 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
       const detail = catalog.detailOf(ad)
       return detail === null ? null : campaignNumber(detail.campaignId)
     },
-    explain: async campaignId => ({ status: 'unknown', summary: campaignId, reasons: [], windowSeconds: 0 }),
+    explain: campaignId =>
+      new Promise(resolve => {
+        explaining.set(++explained, resolve)
+        const campaign = campaignNumber(campaignId)
+        builder.postMessage({ kind: 'explain', id: explained, campaign } satisfies ForBuilder)
+      }),
     newKeySecret: () => {
       const secret = `fk_${randomBytes(24).toString('base64url')}`
       return { secret, hash: createHash('sha256').update(secret).digest('hex') }
@@ -225,6 +238,7 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
     serving,
     ids: new ImpressionIds(boot, PARTITIONS),
     requestCounts,
+    sample: request => builder.postMessage({ kind: 'sample', request } satisfies ForBuilder),
     control,
     status,
     logger,

@@ -5,8 +5,9 @@ import { parseId } from '../../core/ids.ts'
 import { decimalFromCpmMicros } from '../../openrtb/price.ts'
 import type { BidRequest, Imp } from '../../openrtb/types.ts'
 import { jsonDepthWithin, validateBidRequest } from '../../openrtb/validate.ts'
-import { deviceNumber } from '../../records/device.ts'
-import { readImp, readRequest } from '../../serving/read-request.ts'
+import { deviceAt, deviceNumber } from '../../records/device.ts'
+import type { FullRequest } from '../../serving/full-evaluation.ts'
+import { hostOf, readImp, readRequest } from '../../serving/read-request.ts'
 import { RequestView } from '../../serving/request-view.ts'
 import { Choice, type Serving } from '../../serving/serve.ts'
 import type { ImpressionIds } from '../../tracking/impression-ids.ts'
@@ -15,6 +16,7 @@ import type { EdgeDependencies } from './dependencies.ts'
 import { UNKNOWN_SHARE_PPM } from './ingest-handler.ts'
 import { offerAd } from './offer.ts'
 import type { RequestCounts } from './request-counts.ts'
+import type { Sampler } from './sampler.ts'
 
 export const AUCTION_BYTES_MAX = 512 * 1024
 /** Seconds within which a bid may be shown. */
@@ -26,6 +28,7 @@ export interface AuctionDependencies {
   readonly serving: Serving
   readonly ids: ImpressionIds
   readonly requestCounts: RequestCounts
+  readonly sampler: Sampler
 }
 
 // One request at a time: nothing below waits for anything, so the view and the choice are made once.
@@ -112,7 +115,8 @@ export function bid(deps: AuctionDependencies, request: BidRequest): string | nu
   const currency = currencies[0]!.toUpperCase()
   view.setCurrency(currency)
   view.setCountry(alpha3)
-  view.setRegion(regionOf(alpha3, device?.geo?.region))
+  const region = regionOf(alpha3, device?.geo?.region)
+  view.setRegion(region)
   view.device = kind
   view.person = hash53(user?.id ?? device?.ifa ?? `${device?.ip ?? device?.ipv6 ?? ''}\n${ua}`)
   const country = alpha3 === null ? 0 : countryIndex(alpha3)
@@ -125,6 +129,19 @@ export function bid(deps: AuctionDependencies, request: BidRequest): string | nu
     if ((imp.bidfloor ?? 0) > 0 && (imp.bidfloorcur ?? DEFAULT_CURRENCY).toUpperCase() !== currency) continue
     readImp(view, imp, placementNumber)
     applyInventory(placement, publisher)
+    if (deps.sampler.due(now)) {
+      deps.sampler.sample(
+        fullRequest(request, imp, {
+          now,
+          currency,
+          country: alpha3,
+          region,
+          device: kind,
+          placement,
+          publisher,
+        }),
+      )
+    }
     if (!deps.serving.chooseForImp(view, choice)) continue
     const ad = offerAd(edge, deps.ids, choice, {
       placement: placementNumber,
@@ -147,6 +164,48 @@ export function bid(deps: AuctionDependencies, request: BidRequest): string | nu
   }
   if (bids === '') return null
   return `{"id":${JSON.stringify(request.id)},"cur":"${currency}","seatbid":[{"seat":"farthing","bid":[${bids}]}]}`
+}
+
+/** The request in words, as the full evaluation takes it. */
+function fullRequest(
+  request: BidRequest,
+  imp: Imp,
+  known: {
+    readonly now: number
+    readonly currency: string
+    readonly country: string | null
+    readonly region: string | null
+    readonly device: number
+    readonly placement: Placement | null
+    readonly publisher: Publisher | null
+  },
+): FullRequest {
+  const { placement, publisher } = known
+  const { site, app, user } = request
+  const banner = imp.banner
+  const sizes = [...(banner?.format ?? []), ...(banner === undefined ? [] : [banner])]
+  const categories = [site?.cat, site?.sectioncat, site?.pagecat, app?.cat, app?.sectioncat, app?.pagecat]
+  return {
+    now: known.now,
+    random: view.random,
+    currency: known.currency,
+    country: known.country,
+    region: known.region,
+    device: deviceAt(known.device),
+    placement: placement?.id ?? null,
+    hosts: [site === undefined ? (app?.domain ?? '') : site.domain || hostOf(site.page)].filter(
+      host => host !== '',
+    ),
+    bundle: app?.bundle ?? null,
+    categories: [...categories.flatMap(list => list ?? []), ...(placement?.categories ?? [])],
+    segments: (user?.data ?? []).flatMap(({ segment }) => (segment ?? []).map(({ id }) => id ?? '')),
+    badv: [...(request.badv ?? []), ...(placement?.badv ?? []), ...(publisher?.badv ?? [])],
+    bcat: [...(request.bcat ?? []), ...(placement?.bcat ?? []), ...(publisher?.bcat ?? [])],
+    battr: banner?.battr ?? [],
+    sizes: sizes.flatMap(({ w, h }) => (w === undefined || h === undefined ? [] : [{ w, h }])),
+    floorCpmMicros: view.floorCpmMicros,
+    secure: imp.secure === 1,
+  }
 }
 
 /** Whose impression it is: the placement's publisher, else the one that the request or its domain names. */

@@ -1,6 +1,7 @@
 import { hash53 } from '../../campaigns/targeting.ts'
 import { countryIndex } from '../../core/country.ts'
 import { parseId } from '../../core/ids.ts'
+import { deviceAt } from '../../records/device.ts'
 import { clientAddress } from '../../screening/address.ts'
 import { hostOf } from '../../serving/read-request.ts'
 import { RequestView } from '../../serving/request-view.ts'
@@ -66,6 +67,27 @@ export function handleServe(deps: AuctionDependencies, { request, peer }: EdgeRe
   for (const domain of [...placement.badv, ...(publisher?.badv ?? [])]) view.blockAdvertiserHere(domain)
   for (const category of [...placement.bcat, ...(publisher?.bcat ?? [])]) view.blockCategoryHere(category)
   deps.requestCounts.add(now, number, publisherNumber, country, agent.device)
+  if (deps.sampler.due(now)) {
+    deps.sampler.sample({
+      now,
+      random: view.random,
+      currency: 'USD',
+      country: alpha3,
+      region: null,
+      device: deviceAt(agent.device),
+      placement: placement.id,
+      hosts: host === '' ? [] : [host],
+      bundle: null,
+      categories: placement.categories,
+      segments: [],
+      badv: [...placement.badv, ...(publisher?.badv ?? [])],
+      bcat: [...placement.bcat, ...(publisher?.bcat ?? [])],
+      battr: [],
+      sizes: [placement.format],
+      floorCpmMicros: placement.floorCpmMicros,
+      secure: view.secure,
+    })
+  }
   if (!deps.serving.chooseForImp(view, choice)) {
     edge.counters.add('noBids')
     return none

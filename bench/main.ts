@@ -1,0 +1,125 @@
+/** `./farthing bench [--short] [--json FILE]`: what Farthing costs here, each figure beside its limit. */
+import { existsSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { UsageError } from '../src/config.ts'
+import { benchAuctions, benchSockets } from './auctions.ts'
+import { benchBilling } from './billing.ts'
+import { benchClicks } from './clicks.ts'
+import { benchLog } from './log.ts'
+
+const DATA = join(import.meta.dir, '../../shared/data/openrtb-requests.ndjson.gz')
+
+interface Row {
+  readonly what: string
+  readonly figure: number
+  readonly unit: string
+  /** Null where there is nothing to hold the figure against. */
+  readonly limit: number | null
+  readonly ratio: number | null
+  /** Where the limit comes from. */
+  readonly against: string
+}
+
+export async function bench(args: readonly string[]): Promise<number> {
+  const { short, json } = readArguments(args)
+  if (!existsSync(DATA)) throw new Error(`${DATA} is missing: the measurements need the captured requests.`)
+  const startedAt = performance.now()
+  const rows: Row[] = []
+  const add = (what: string, figure: number, unit: string, limit: number | null = null, against = '') => {
+    rows.push({ what, figure, unit, limit, ratio: limit === null ? null : figure / limit, against })
+  }
+
+  const clicks = await benchClicks(short)
+  add('clicks, durable redirects', clicks.redirectsPerSecond, '/s', 60_000, 'goal')
+  add('clicks, charged, drain included', clicks.billedPerSecond, '/s', 40_000, 'goal')
+  add('clicks, p50 at 256 connections', clicks.p50Ms, 'ms')
+  add('clicks, p99 at 256 connections', clicks.p99Ms, 'ms')
+  add('clicks, drain after', clicks.drainSeconds ?? Number.NaN, 's')
+  add('clicks, charged of redirected', clicks.charged, 'clicks', clicks.clicks, 'redirects')
+  add('clicks, CPU of all threads', clicks.serverCpuMicros, 'us/click')
+
+  const billing = await benchBilling(short)
+  for (const { name, ...figures } of billing) {
+    add(`billing, ${name}`, figures.eventsPerCpuSecond, 'events/s/core', 50_000, 'goal')
+    add(`billing, ${name}, by the clock`, figures.eventsPerSecond, 'events/s')
+    add(`billing, ${name}, rows`, figures.rowsEach, 'each')
+    add(`billing, ${name}, stored`, figures.bytesEach, 'B each')
+  }
+
+  const auctions = await benchAuctions(short)
+  for (const figures of auctions) {
+    const name = `auction, ${figures.campaigns.toLocaleString('en')} campaigns`
+    add(`${name}, CPU`, figures.cpuMicros, 'us', figures.floorMicros, 'JSON.parse and a constant')
+    add(`${name}, p50`, figures.p50Micros, 'us')
+    add(`${name}, p99`, figures.p99Micros, 'us')
+    add(`${name}, p99.9`, figures.p999Micros, 'us')
+  }
+  add('budget check', auctions.at(-1)!.budgetCheckNs, 'ns', 1000, 'goal')
+  const sockets = await benchSockets(short, auctions[0]!.meanAnswerBytes)
+  for (const figures of sockets) {
+    const name = `socket, ${figures.campaigns.toLocaleString('en')} campaigns`
+    add(`${name}, CPU`, figures.cpuMicros, 'us', figures.echoCpuMicros, 'echo server')
+    add(`${name}, rate`, figures.perSecond, '/s', figures.echoPerSecond, 'echo server')
+  }
+
+  const logs = await benchLog({ short })
+  for (const figures of logs.slice(0, 1)) {
+    add('log, durable appends, 256 waiters', figures.appendsPerSecond, '/s', 60_000, 'goal')
+    add('log, p99', figures.p99Ms, 'ms')
+  }
+  const ids = await ingestedIds(short)
+  add('ingested ids, look-up of a new one', ids.missNs, 'ns', 1000, 'goal')
+
+  print(rows)
+  const seconds = (performance.now() - startedAt) / 1000
+  console.log(`\n${seconds.toFixed(0)} s on ${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown'}`)
+  if (json !== null) {
+    const details = { clicks, billing, auctions, sockets, logs, ids }
+    writeFileSync(json, `${JSON.stringify({ at: new Date(), short, seconds, rows, details }, null, 2)}\n`)
+  }
+  return 0
+}
+
+function readArguments(args: readonly string[]): { short: boolean; json: string | null } {
+  let short = false
+  let json: string | null = null
+  for (let i = 0; i < args.length; i++) {
+    if (args[i] === '--short') short = true
+    else if (args[i] === '--json' && args[i + 1] !== undefined) json = args[++i]!
+    else throw new UsageError(`bench does not take ${args[i]}.`)
+  }
+  return { short, json }
+}
+
+/** In a process of its own: it fills the memory. */
+async function ingestedIds(short: boolean): Promise<{ missNs: number; lines: string[] }> {
+  const child = Bun.spawn(
+    [process.execPath, join(import.meta.dir, 'ingested-ids.ts'), ...(short ? ['--short'] : [])],
+    {
+      stdout: 'pipe',
+      stderr: 'inherit',
+    },
+  )
+  const lines = (await new Response(child.stdout).text()).trimEnd().split('\n')
+  const found = lines
+    .map(line => /look-up at [\d.]+M ids\s+(\d+) ns, limit/.exec(line)?.[1])
+    .find(ns => ns !== undefined)
+  if (found === undefined) throw new Error('bench/ingested-ids.ts gave no figure')
+  return { missNs: Number(found), lines }
+}
+
+function print(rows: readonly Row[]): void {
+  const written = (value: number | null) => {
+    if (value === null) return ''
+    if (Number.isNaN(value)) return 'not within the bound'
+    return value >= 1000 ? Math.round(value).toLocaleString('en') : value.toPrecision(3)
+  }
+  console.log(
+    `${'what'.padEnd(44)}${'figure'.padStart(12)} ${'unit'.padEnd(14)}${'limit'.padStart(9)}  ratio`,
+  )
+  for (const { what, figure, unit, limit, ratio, against } of rows) {
+    const beside = ratio === null ? '' : `${written(limit).padStart(9)}  ${ratio.toFixed(2)}  ${against}`
+    console.log(`${what.padEnd(44)}${written(figure).padStart(12)} ${unit.padEnd(14)}${beside}`.trimEnd())
+  }
+}
