@@ -159,6 +159,9 @@ async function measureServer(args: readonly string[], messages: readonly Uint8Ar
     const before = await cpu()
     const load = await run(short ? 20_000 : 100_000)
     const used = (await cpu()) - before
+    for (const status of load.statuses.keys()) {
+      if (status !== 200 && status !== 204) throw new Error(`the server answered ${status} to an auction`)
+    }
     return { cpuMicros: used / load.answered, perSecond: load.answered / load.seconds }
   } finally {
     told.promise.catch(() => {})

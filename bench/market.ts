@@ -7,6 +7,7 @@ import { CatalogReader } from '../src/campaigns/catalog-reader.ts'
 import type { AuctionDependencies } from '../src/http/edge/auction-handler.ts'
 import { Counters } from '../src/http/edge/counters.ts'
 import { RequestCounts } from '../src/http/edge/request-counts.ts'
+import { Sampler } from '../src/http/edge/sampler.ts'
 import type { BidRequest } from '../src/openrtb/types.ts'
 import { RecordBuffer } from '../src/records/record-buffer.ts'
 import { AddressRanges } from '../src/screening/address-ranges.ts'
@@ -45,6 +46,7 @@ export async function openMarket(campaigns: number, requests: readonly BidReques
     serving,
     ids: new ImpressionIds(1, PARTITIONS),
     requestCounts: new RequestCounts(),
+    sampler: new Sampler(() => {}),
     edge: {
       clock: { now: () => Date.now() },
       partitions: PARTITIONS,

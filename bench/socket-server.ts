@@ -37,6 +37,7 @@ async function farthing(campaigns: number): Promise<string> {
     host: '127.0.0.1',
     port: 0,
     ...deps,
+    sample: () => {},
     logger: pino({ base: null }, pino.destination(2)),
     control: new OpenAPIHono(),
     status: { ready: true, recording: true, problem: null, lagMs: 0, decided: 0, charged: 0 },

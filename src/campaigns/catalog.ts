@@ -38,6 +38,8 @@ interface Entry {
   campaign: Campaign
   money: CampaignMoney
   compiled: CompiledCampaign
+  /** In the order of the campaign's ads. */
+  adSlots: readonly number[]
   /** Whether its newest layout is in the lists. */
   listed: boolean
   stopped: number
@@ -101,8 +103,9 @@ export class CatalogBuilder {
     money: CampaignMoney
     adSlots: readonly number[]
   }> {
-    for (const [number, { slot, campaign, money, adSlots }] of this.entries)
-      yield { number, slot, campaign, money, adSlots }
+    for (const [number, { campaign, money, compiled }] of this.entries) {
+      yield { number, slot: compiled.slot, campaign, money, adSlots: compiled.ads.map(ad => ad.slot) }
+    }
   }
 
   of(number: number): { campaign: Campaign; money: CampaignMoney } | null {
@@ -196,19 +199,19 @@ export class CatalogBuilder {
     // A snapshot of the start may be behind the change that follows it, never the other way round.
     if (entry !== undefined && campaign.version < entry.campaign.version) return
     const slot = this.campaignSlots.take(number)
-    const ads = campaign.ads.map(ad => this.adSlots.take(parseId('ad', ad.id) ?? 0))
-    if (slot < 0 || ads.includes(-1)) {
+    const adSlots = campaign.ads.map(ad => this.adSlots.take(parseId('ad', ad.id) ?? 0))
+    if (slot < 0 || adSlots.includes(-1)) {
       this.refusedForSpace++
       return
     }
     if (entry !== undefined) for (const ad of entry.compiled.ads) this.text.forget(ad.text)
-    const compiled = compileCampaign(campaign, { campaign: slot, ads }, this.text)
+    const compiled = compileCampaign(campaign, { campaign: slot, ads: adSlots }, this.text)
     if (entry === undefined) {
       this.columns.campaignNumbers[slot] = number
-      entry = { campaign, money, compiled, listed: false, stopped: 0 }
+      entry = { campaign, money, compiled, adSlots, listed: false, stopped: 0 }
       this.entries.set(number, entry)
       this.inOrder.push(entry)
-    } else Object.assign(entry, { campaign, money, compiled })
+    } else Object.assign(entry, { campaign, money, compiled, adSlots })
     const { startAt, endAt, dayparts } = campaign.schedule
     if (startAt !== null || endAt !== null || dayparts.length > 0) this.timed.add(entry)
     else this.timed.delete(entry)

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { readEnvironment, readServeOptions, UsageError } from '../config.ts'
 import { startEmbedded } from '../wiring/embedded.ts'
 import { type Api, seed } from './seed.ts'
@@ -61,7 +62,7 @@ async function show(api: Api, stopped: Promise<void>): Promise<void> {
   })
   try {
     for (let second = 1; !isStopped; second++) {
-      await Promise.race([ended, Bun.sleep(Math.max(0, startedAt + second * REDRAW_MS - performance.now()))])
+      await Promise.race([ended, sleep(Math.max(0, startedAt + second * REDRAW_MS - performance.now()))])
       if (isStopped) break
       try {
         const picture = await takePicture(api, seeded)

@@ -45,7 +45,7 @@ export async function seed(api: Api): Promise<Seeded> {
         publisherId,
         name,
         format: { w, h },
-        floorCpmMicros: dollars(0.5),
+        floorCpmMicros: dollars(0.2),
       })
       placements.push({ id, domain: publisher.domain, w, h })
     }

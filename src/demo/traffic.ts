@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { crawler, type Person, pick, somebody } from './people.ts'
 import type { SeededPlacement } from './seed.ts'
 
@@ -145,7 +146,7 @@ export function sendTraffic(url: string, placements: readonly SeededPlacement[])
     stop: async () => {
       clearInterval(ticking)
       stopping.abort()
-      await Promise.race([Promise.all(pending), Bun.sleep(2000)])
+      await Promise.race([Promise.all(pending), sleep(2000)])
     },
   }
 }
