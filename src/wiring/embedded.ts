@@ -102,6 +102,8 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
   const ready = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<void>()
 
+  let deciderFailed = false
+
   function onDecided(decided: Decided): void {
     for (const change of decided.catalog) {
       directory.apply(change)
@@ -145,6 +147,7 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
         logger.warn({ cause: data.cause }, data.message)
         return
       case 'failed':
+        deciderFailed = true
         status.recording = false
         status.problem = data.message
         ready.reject(new Error(data.message))
@@ -244,6 +247,25 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
     logger,
   })
 
+  /** Readiness fails with the first event that could not be kept, and is back once the log takes a record again. */
+  function watchLog(): void {
+    const { lost } = counters.values
+    if (lost > lostBefore) {
+      status.recording = false
+      status.problem = 'The log does not take records: is the disk full?'
+    }
+    lostBefore = lost
+    if (status.recording || deciderFailed) return
+    log.buffer.json(RecordKind.tick, 0, clock.now(), {})
+    log.flushed().then(
+      () => {
+        status.recording = true
+        status.problem = null
+      },
+      () => {},
+    )
+  }
+
   const asking = setInterval(() => {
     serving.drainChosen((_slot, campaign, impressions, thousandths, variance) =>
       // The variance comes in micros squared.
@@ -252,7 +274,9 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
     const asks = leases.asks(clock.now(), PARTITIONS, false)
     if (asks.length > 0) decider.postMessage({ kind: 'ask', asks } satisfies ToDecider)
   }, ASK_MS)
+  let lostBefore = 0
   const counting = setInterval(() => {
+    watchLog()
     const minutes = requestCounts.take()
     if (minutes.length === 0) return
     log.buffer.json(RecordKind.requests, 0, clock.now(), { minutes })

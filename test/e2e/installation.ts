@@ -181,7 +181,11 @@ export class Installation {
   }
 
   async serve(scene: Scene): Promise<Served> {
-    const response = await this.browse(`/serve?placement=${scene.placementId}&format=json`)
+    // 204 for a moment is right: a lease may be used up before the next one is granted.
+    const response = await eventually(
+      () => this.browse(`/serve?placement=${scene.placementId}&format=json`),
+      answer => answer.status === 200,
+    )
     if (response.status !== 200) throw new Error(`/serve: ${response.status}`)
     return (await response.json()) as Served
   }

@@ -19,7 +19,6 @@ for (const path of POSTS) {
     async () => {
       const answer = await farthing.call('POST', path, `{"name":"${'x'.repeat(20_000_000)}"}`)
       expect(answer.status).toBe(413)
-      expect(answer.headers.get('content-type')).toContain('application/problem+json')
     },
     TEST_MS,
   )

@@ -247,7 +247,7 @@ guarantee('a budget of three clicks is charged three times, the rest is budgetEx
     { model: 'cpc', amountMicros: 100_000 },
     { budget: { totalMicros: 350_000, dailyMicros: null } },
   )
-  const served = []
+  const served: Served[] = []
   for (let i = 0; i < 6; i++) served.push(await seen(scene))
   await Bun.sleep(HUMAN_MS)
   for (const one of served)
@@ -324,7 +324,7 @@ guarantee(
     const stray = { ...good, click_id: id(), ad_id: 'ad_none' }
     const answer = await farthing.must(202, 'POST', '/events/click', [good, late, early, stray])
     expect(answer.accepted).toBe(1)
-    expect(answer.refused).toEqual([
+    expect(answer.refused).toMatchObject([
       { index: 1, click_id: late.click_id, code: 'expired' },
       { index: 2, click_id: early.click_id, code: 'future' },
       { index: 3, click_id: stray.click_id, code: 'unknownAd' },

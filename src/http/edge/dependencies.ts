@@ -20,7 +20,12 @@ export interface EdgeDependencies {
   readonly clock: Clock
   readonly partitions: number
   readonly publicUrl: string
-  readonly log: { readonly buffer: RecordBuffer; flushed(): Promise<void> }
+  readonly log: {
+    readonly buffer: RecordBuffer
+    /** Whether what is written now would be refused: then nothing is written, and the buffer does not grow. */
+    readonly overloaded: boolean
+    flushed(): Promise<void>
+  }
   readonly signer: TokenSigner
   readonly counters: Counters
   readonly agents: AgentClassifier

@@ -10,6 +10,7 @@ import { Reason } from '../../records/reasons.ts'
 import { RecordKind } from '../../records/record.ts'
 import { problemResponse } from '../problem.ts'
 import type { EdgeDependencies } from './dependencies.ts'
+import { readBody } from './read-body.ts'
 
 export const INGEST_BYTES_MAX = 2 << 20
 export const INGEST_ITEMS_MAX = 1000
@@ -33,16 +34,19 @@ export async function handleIngest(deps: EdgeDependencies, request: Request, kin
   if (principal === null) return problemResponse(401, 'Send a key of the role ingest as a Bearer token.')
   if (principal.role !== 'ingest' && principal.role !== 'admin')
     return problemResponse(403, 'This key may not report events.')
-  const text = await request.text()
-  if (text.length > INGEST_BYTES_MAX)
-    return problemResponse(413, `A body may have ${INGEST_BYTES_MAX} bytes.`)
-  const body = parse(text)
+  const read = await readBody(request, INGEST_BYTES_MAX)
+  if (!('text' in read)) return problemResponse(read.status, read.detail)
+  const body = parse(read.text)
   if (body === undefined) return problemResponse(400, 'The body is not JSON.')
   const single = !Array.isArray(body)
   const items: unknown[] = single ? [body] : body
   if (items.length === 0) return problemResponse(400, 'There is no event in the array.')
   if (items.length > INGEST_ITEMS_MAX)
     return problemResponse(400, `At most ${INGEST_ITEMS_MAX} events in one request.`)
+  if (deps.log.overloaded) {
+    deps.counters.add('shed')
+    return logAway()
+  }
 
   const refused: {
     index: number
@@ -55,7 +59,7 @@ export async function handleIngest(deps: EdgeDependencies, request: Request, kin
   const now = deps.clock.now()
   let accepted = 0
   for (const [index, item] of items.entries()) {
-    const result = read(deps, principal.accountId, kind, item, now)
+    const result = readEvent(deps, principal.accountId, kind, item, now)
     if ('code' in result) {
       if (single) {
         return problemResponse(400, `The event is refused: ${result.message}.`, [
@@ -80,12 +84,15 @@ export async function handleIngest(deps: EdgeDependencies, request: Request, kin
       await deps.log.flushed()
     } catch {
       deps.counters.add('lost', accepted)
-      return problemResponse(503, 'The log does not take events now. Send them again.', [], {
-        'Retry-After': '1',
-      })
+      return logAway()
     }
   }
   return Response.json({ accepted, refused }, { status: 202 })
+}
+
+/** An id counts once: whoever sends all of them again loses nothing and doubles nothing. */
+function logAway(): Response {
+  return problemResponse(503, 'The log does not take events now. Send them again.', [], { 'Retry-After': '1' })
 }
 
 function parse(text: string): unknown {
@@ -97,7 +104,7 @@ function parse(text: string): unknown {
   }
 }
 
-function read(
+function readEvent(
   deps: EdgeDependencies,
   account: string | null,
   kind: Kind,

@@ -33,19 +33,23 @@ export function parameter(url: string, name: string): string | null {
 }
 
 /** `GET /i`: counts the impression; always the pixel. */
-export function handleImpression(deps: EdgeDependencies, { request, peer }: EdgeRequest): Response {
+export function handleImpression(
+  deps: EdgeDependencies,
+  { request, peer }: EdgeRequest,
+): Response | Promise<Response> {
   const { counters } = deps
   const body = openToken(deps, request.url)
+  const pixel = new Response(PIXEL, { headers: PIXEL_HEADERS })
   if (body === null) {
     counters.add('forged')
-    return new Response(PIXEL, { headers: PIXEL_HEADERS })
+    return pixel
   }
   counters.add('impressions')
   const fromServer = parameter(request.url, 'b') === '1'
-  append(deps, { request, peer, body, kind: RecordKind.impression, fromServer })
-  // Nobody waits for a pixel: it is answered at once, and durable within the same commit as its neighbours.
-  deps.log.flushed().catch(() => counters.add('lost'))
-  return new Response(PIXEL, { headers: PIXEL_HEADERS })
+  // A `burl` is answered to the exchange that pays by it: what was acknowledged must not be lost with this process.
+  return afterRecord(deps, pixel, () =>
+    append(deps, { request, peer, body, kind: RecordKind.impression, fromServer }),
+  )
 }
 
 /** `GET /click`: counts the click once it is on disk, and goes to the landing page whatever is thought of it. */
@@ -65,13 +69,14 @@ export function handleClick(
   const facts = deps.ad(token.ad)
   if (facts === null) return problemResponse(404, 'There is no such ad.')
   counters.add('clicks')
-  append(deps, { request, peer, body, kind: RecordKind.click, fromServer: false })
   const location = landingPage(facts.landingUrl, {
     clickId: formatUuid(body, 2),
     campaignId: formatId('campaign', token.campaign),
     adId: formatId('ad', token.ad),
   })
-  return afterFlush(deps, redirect(location))
+  return afterRecord(deps, redirect(location), () =>
+    append(deps, { request, peer, body, kind: RecordKind.click, fromServer: false }),
+  )
 }
 
 function unsignedClick(deps: EdgeDependencies, id: string): Response | Promise<Response> {
@@ -79,17 +84,32 @@ function unsignedClick(deps: EdgeDependencies, id: string): Response | Promise<R
   const facts = ad === null ? null : deps.ad(ad)
   if (ad === null || facts === null) return problemResponse(404, 'There is no such ad.')
   deps.counters.add('unsignedClicks')
-  deps.log.buffer.json(RecordKind.unsignedClick, facts.campaign % 256, deps.clock.now(), { ad })
   const ids = { clickId: '', campaignId: formatId('campaign', facts.campaign), adId: id }
-  return afterFlush(deps, redirect(landingPage(facts.landingUrl, ids)))
+  return afterRecord(deps, redirect(landingPage(facts.landingUrl, ids)), () =>
+    deps.log.buffer.json(RecordKind.unsignedClick, facts.campaign % 256, deps.clock.now(), { ad }),
+  )
 }
 
-/** The disk may be full, the log away: people still reach the page that they asked for. */
-async function afterFlush(deps: EdgeDependencies, response: Response): Promise<Response> {
+/**
+ * Answers once the record is on disk. The disk may be full, the log away or far behind: people still reach the page
+ * that they asked for, what they did is counted as lost, and never billed.
+ */
+async function afterRecord(
+  deps: EdgeDependencies,
+  response: Response,
+  write: () => void,
+): Promise<Response> {
+  const { log, counters } = deps
+  if (log.overloaded) {
+    counters.add('shed')
+    counters.add('lost')
+    return response
+  }
+  write()
   try {
-    await deps.log.flushed()
+    await log.flushed()
   } catch {
-    deps.counters.add('lost')
+    counters.add('lost')
   }
   return response
 }
