@@ -21,7 +21,12 @@ Example: farthing serve --port 8080 --data ./data
 async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args
   const ownHelp = command === 'demo' || command === 'bench'
-  if (command === undefined || (rest.includes('--help') && !ownHelp) || command === '--help' || command === 'help') {
+  if (
+    command === undefined ||
+    (rest.includes('--help') && !ownHelp) ||
+    command === '--help' ||
+    command === 'help'
+  ) {
     process.stdout.write(USAGE)
     return command === undefined ? 2 : 0
   }

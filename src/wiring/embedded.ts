@@ -6,6 +6,7 @@ import { openCountryTable } from '../adapters/geo/country.ts'
 import { openKeys } from '../adapters/signing-keys.ts'
 import { openDataFolder } from '../adapters/sqlite/data-folder.ts'
 import type { Decided } from '../billing/decider.ts'
+import { AdTexts } from '../campaigns/ad-texts.ts'
 import { stopBits } from '../campaigns/catalog.ts'
 import { newEdgeColumns, newSharedColumns } from '../campaigns/catalog-columns.ts'
 import { CatalogReader } from '../campaigns/catalog-reader.ts'
@@ -70,6 +71,7 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
   const shared = newSharedColumns()
   const edge = newEdgeColumns()
   const catalog = new CatalogReader()
+  const adTexts = new AdTexts(catalog)
   const leases = new Leases(1, catalog, edge)
   const rates = new ClickRates(shared)
 
@@ -79,7 +81,10 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
   let explained = 0
   builder.onmessage = ({ data }: MessageEvent<FromBuilder>) => {
     if (data.kind === 'snapshot') {
-      if (catalog.install(data.snapshot)) leases.settle()
+      if (catalog.install(data.snapshot)) {
+        leases.settle()
+        adTexts.forget()
+      }
       return
     }
     explaining.get(data.id)?.(data.explanation)
@@ -197,16 +202,7 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
     dataCentres: readDataCentres(options.dataCentres),
     trustedProxies: readRanges(options.trustedProxies),
     countryOf: address => country.countryOf(address),
-    ad: number => {
-      const landingUrl = catalog.landingUrlOf(number)
-      if (landingUrl === null) return null
-      const detail = catalog.detailOf(number)!
-      return {
-        campaign: campaignNumber(detail.campaignId),
-        advertiser: parseId('advertiser', detail.advertiserId) ?? 0,
-        landingUrl,
-      }
-    },
+    ad: number => adTexts.of(number),
     placement: number => directory.placement(number),
     publisher: number => directory.publisher(number),
     publisherByDomain: domain => directory.publisherByDomain(domain),

@@ -67,7 +67,7 @@ test('10,000 captured requests are each bid on or passed, never refused, and nev
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
   expect(faults.slice(0, 10)).toEqual([])
   expect(Object.keys(statuses).every(status => status === '200' || status === '204')).toBe(true)
-  expect(statuses[200]).toBeGreaterThan(1000)
+  expect(statuses[200]).toBeGreaterThan(100)
 }, 40_000)
 
 function faultsOf(request: Json, answer: Json, bids: ReadonlyMap<string, number>): string[] {

@@ -6,6 +6,7 @@ import {
   type Json,
   runFarthing,
   type Scene,
+  type Served,
 } from './installation.ts'
 
 const TEST_MS = 15_000

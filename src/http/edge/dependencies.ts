@@ -1,3 +1,4 @@
+import type { AdFacts } from '../../campaigns/ad-texts.ts'
 import type { Advertiser, Placement, Publisher } from '../../campaigns/campaign.ts'
 import type { Clock } from '../../core/time.ts'
 import type { RecordBuffer } from '../../records/record-buffer.ts'
@@ -8,13 +9,6 @@ import type { ClickRate } from '../../screening/rate.ts'
 import type { TokenSigner } from '../../tracking/token.ts'
 import type { Counters } from './counters.ts'
 
-/** What an edge knows of an ad without asking anyone. Ads that serve no more are kept: their clicks go on. */
-export interface AdFacts {
-  readonly campaign: number
-  readonly advertiser: number
-  readonly landingUrl: string
-}
-
 /** Everything that the handlers of serving and tracking work with. */
 export interface EdgeDependencies {
   readonly clock: Clock
@@ -23,7 +17,7 @@ export interface EdgeDependencies {
   readonly log: {
     readonly buffer: RecordBuffer
     /** Whether what is written now would be refused: then nothing is written, and the buffer does not grow. */
-    readonly overloaded: boolean
+    readonly overloaded?: boolean
     flushed(): Promise<void>
   }
   readonly signer: TokenSigner

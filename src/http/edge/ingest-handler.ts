@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { hash32 } from '../../core/bytes.ts'
-import { countryIndex } from '../../core/country.ts'
+import { alpha3Of, countryIndex } from '../../core/country.ts'
 import { formatId, parseId } from '../../core/ids.ts'
-import { DAY_MS, MINUTE_MS } from '../../core/time.ts'
+import { DAY_MS, MINUTE_MS, rfc3339 } from '../../core/time.ts'
 import { jsonDepthWithin } from '../../openrtb/validate.ts'
 import { DEVICE_TYPES, deviceNumber } from '../../records/device.ts'
 import type { IngestedEvent } from '../../records/events.ts'
@@ -18,7 +18,7 @@ const ID_CHARACTERS_MAX = 200
 const TEXT_CHARACTERS_MAX = 2048
 const EXPIRED_AFTER_MS = 7 * DAY_MS
 const FUTURE_AFTER_MS = 5 * MINUTE_MS
-const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
+const RFC3339 = /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i
 
 type Kind = 'click' | 'impression'
 
@@ -92,7 +92,9 @@ export async function handleIngest(deps: EdgeDependencies, request: Request, kin
 
 /** An id counts once: whoever sends all of them again loses nothing and doubles nothing. */
 function logAway(): Response {
-  return problemResponse(503, 'The log does not take events now. Send them again.', [], { 'Retry-After': '1' })
+  return problemResponse(503, 'The log does not take events now. Send them again.', [], {
+    'Retry-After': '1',
+  })
 }
 
 function parse(text: string): unknown {
@@ -162,10 +164,10 @@ function eventOf(
   const placement = placementId === '' ? null : deps.placement(parseId('placement', placementId) ?? 0)
   const publisherNumber = placement === null ? 0 : (parseId('publisher', placement.publisherId) ?? 0)
   const publisher = deps.publisher(publisherNumber)
-  const agent = text(item, 'user_agent')
-  const country = text(item, 'country') || (deps.countryOf(text(item, 'ip')) ?? '')
-  const said = DEVICE_TYPES.find(type => type === text(item, 'device_type'))
-  const robot = agent !== '' && deps.agents.classify(agent).robot
+  // A server may leave the agent out; one that it reports as empty is a tool's.
+  const agent = typeof item['user_agent'] === 'string' ? deps.agents.classify(item['user_agent']) : null
+  const country = (text(item, 'country') || (deps.countryOf(text(item, 'ip')) ?? '')).toUpperCase()
+  const said = DEVICE_TYPES.find(type => type === text(item, 'device_type').toLowerCase())
   const dataCentre = deps.dataCentres.contains(text(item, 'ip'))
   return {
     type: kind,
@@ -177,9 +179,9 @@ function eventOf(
     publisher: publisherNumber,
     sharePpm: publisher === null ? UNKNOWN_SHARE_PPM : Math.round(publisher.revenueShare * 1_000_000),
     timestamp: of.time,
-    country: countryIndex(country.toUpperCase()),
-    device: said !== undefined ? deviceNumber(said) : agent === '' ? 0 : deps.agents.classify(agent).device,
-    verdict: robot ? Reason.crawler : dataCentre ? Reason.dataCentre : Reason.none,
+    country: countryIndex(alpha3Of(country) ?? country),
+    device: said !== undefined ? deviceNumber(said) : (agent?.device ?? 0),
+    verdict: agent?.robot ? Reason.crawler : dataCentre ? Reason.dataCentre : Reason.none,
   }
 }
 
@@ -204,9 +206,11 @@ function ordered(value: unknown): string {
 }
 
 function timeOf(value: unknown): number | null {
-  if (typeof value !== 'string' || !RFC3339.test(value)) return null
-  const time = Date.parse(value)
-  return Number.isNaN(time) ? null : time
+  const day = typeof value === 'string' ? RFC3339.exec(value)?.[1] : undefined
+  if (typeof value !== 'string' || day === undefined) return null
+  const time = Date.parse(value.toUpperCase())
+  // Date.parse takes February 30th for March 2nd.
+  return Number.isNaN(time) || rfc3339(Date.parse(day)).slice(0, day.length) !== day ? null : time
 }
 
 function invalid(path: string, message: string): Refused {

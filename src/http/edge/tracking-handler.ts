@@ -94,11 +94,7 @@ function unsignedClick(deps: EdgeDependencies, id: string): Response | Promise<R
  * Answers once the record is on disk. The disk may be full, the log away or far behind: people still reach the page
  * that they asked for, what they did is counted as lost, and never billed.
  */
-async function afterRecord(
-  deps: EdgeDependencies,
-  response: Response,
-  write: () => void,
-): Promise<Response> {
+async function afterRecord(deps: EdgeDependencies, response: Response, write: () => void): Promise<Response> {
   const { log, counters } = deps
   if (log.overloaded) {
     counters.add('shed')

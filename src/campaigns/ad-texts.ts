@@ -1,0 +1,46 @@
+import { parseId } from '../core/ids.ts'
+import type { CatalogReader } from './catalog-reader.ts'
+
+/** What an edge knows of an ad without asking anyone. Ads that serve no more are kept: their clicks go on. */
+export interface AdFacts {
+  readonly campaign: number
+  readonly advertiser: number
+  readonly landingUrl: string
+}
+
+/** Ads whose texts are kept decoded. */
+const ADS_MAX = 20_000
+
+/** Facts of ads, decoded once for each version of the catalog: most clicks are on few ads. */
+export class AdTexts {
+  private readonly facts = new Map<number, AdFacts | null>()
+
+  constructor(private readonly catalog: CatalogReader) {}
+
+  of(ad: number): AdFacts | null {
+    const known = this.facts.get(ad)
+    if (known !== undefined) return known
+    const facts = this.read(ad)
+    // What is not known may be in the next snapshot.
+    if (facts === null) return null
+    if (this.facts.size >= ADS_MAX) this.facts.clear()
+    this.facts.set(ad, facts)
+    return facts
+  }
+
+  /** A new snapshot is here. */
+  forget(): void {
+    this.facts.clear()
+  }
+
+  private read(ad: number): AdFacts | null {
+    const landingUrl = this.catalog.landingUrlOf(ad)
+    const detail = landingUrl === null ? null : this.catalog.detailOf(ad)
+    if (landingUrl === null || detail === null) return null
+    return {
+      campaign: parseId('campaign', detail.campaignId) ?? 0,
+      advertiser: parseId('advertiser', detail.advertiserId) ?? 0,
+      landingUrl,
+    }
+  }
+}
