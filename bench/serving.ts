@@ -3,6 +3,7 @@ import type { CatalogChange } from '../src/campaigns/campaign.ts'
 import { CatalogBuilder } from '../src/campaigns/catalog.ts'
 import { newEdgeColumns, newSharedColumns, Stop } from '../src/campaigns/catalog-columns.ts'
 import { CatalogReader } from '../src/campaigns/catalog-reader.ts'
+import { hash53 } from '../src/campaigns/targeting.ts'
 import { ClickRates } from '../src/serving/click-rate.ts'
 import { FrequencyCaps } from '../src/serving/frequency.ts'
 import { readImp, readRequest } from '../src/serving/read-request.ts'
@@ -46,6 +47,9 @@ export async function benchServing(options: { short: boolean }): Promise<Serving
     if (campaigns < 100_000) continue
     learnRates(market)
     figures.push(measure(market, requests, rounds, 'rates learned'))
+    market.grantFew()
+    figures.push(measure(market, requests, rounds, 'one in a hundred granted to this edge'))
+    market.grantAll()
     stopMost(market)
     figures.push(measure(market, requests, rounds, '90% stopped, still in the lists'))
     market.rebuild()
@@ -81,12 +85,25 @@ function openMarket(count: number, places: Places) {
     NOW,
   )
   const delta = timed(() => catalog.install(builder.build(NOW)!))
-  edge.allowanceThousandths.fill(PLENTY)
+  const grantAll = () => edge.allowanceThousandths.fill(PLENTY)
+  const grantFew = () =>
+    edge.allowanceThousandths.forEach((_, slot, all) => {
+      all[slot] = slot % 100 === 0 ? PLENTY : 0
+    })
+  grantAll()
   edge.pacing.fill(1)
   if (count >= 100_000) {
     console.log(
       `catalog, ${count} campaigns: base ${built.toFixed(0)} ms, a delta of 100 ${delta.toFixed(1)} ms`,
     )
+  }
+  const build = () => {
+    for (;;) {
+      const snapshot = builder.build(NOW)
+      if (snapshot === null) continue
+      catalog.install(snapshot)
+      if (snapshot.kind === 'base') return
+    }
   }
   const rebuild = () => {
     for (const { campaign } of changes as { campaign: { id: string } }[]) {
@@ -95,9 +112,9 @@ function openMarket(count: number, places: Places) {
       if (stopped)
         builder.apply([{ kind: 'money', campaignId: campaign.id, money: { stopped: 'exhausted' } }], NOW)
     }
-    catalog.install(builder.build(NOW)!)
+    build()
   }
-  return { count, random, shared, rates, serving, rebuild }
+  return { count, random, shared, rates, serving, grantAll, grantFew, rebuild }
 }
 type Market = ReturnType<typeof openMarket>
 
@@ -137,7 +154,7 @@ function measure(
       view.setCountry(places[i]!.country)
       view.setRegion(places[i]!.region)
       view.device = 1
-      view.person = i + 1
+      view.person = hash53(`person ${i}`)
       readImp(view, request.imp[0]!, 0)
       const ready = Bun.nanoseconds()
       const found = market.serving.chooseForImp(view, choice)

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SigningKey } from '../tracking/token.ts'
 
@@ -46,8 +46,15 @@ function newKey(number: number) {
   return { number, secret: randomBytes(32).toString('base64'), createdAt: new Date().toISOString() }
 }
 
+/** On disk before it is used: a token signed with a key that a power cut took would never verify again. */
 function write(path: string, file: KeyFile): void {
   const next = `${path}.next`
-  writeFileSync(next, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 })
+  const handle = openSync(next, 'w', 0o600)
+  try {
+    writeSync(handle, `${JSON.stringify(file, null, 2)}\n`)
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
   renameSync(next, path)
 }

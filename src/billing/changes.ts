@@ -74,6 +74,8 @@ export class Changes {
   readonly catalog: CatalogChange[] = []
   readonly leased: { partition: number; campaign: number; grantedMicros: number }[] = []
   readonly released: { partition: number; campaign: number }[] = []
+  /** Partitions that have new calendars. */
+  readonly calendars = new Set<number>()
   /** Clicks and impressions that count, for the learned click rates: ad, placement, impressions, clicks. */
   readonly observed: number[] = []
 

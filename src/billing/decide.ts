@@ -79,6 +79,7 @@ export function decide(
       for (const zone of json<DaysRecord>(record.bytes).zones) {
         partition.head.calendars[zone.timeZone] = [...zone.days]
       }
+      changes.calendars.add(partition.number)
       return
     case RecordKind.epochOpened:
       decideEpochOpened(turn, json<{ epoch: number }>(record.bytes).epoch)

@@ -61,6 +61,8 @@ const BATCH_BYTES_MAX = 2 << 20
 /** Leases of one record: it stays well below the limit of a record. */
 const LEASES_PER_RECORD = 5000
 const CALENDAR_CHECK_MS = 30_000
+/** Campaigns whose nodes have too little are looked at again this often: money may have come free. */
+const HUNGRY_MS = 250
 
 /**
  * The worker's shell: reads a batch of all its partitions, decides it, writes it in one transaction with the offsets,
@@ -75,6 +77,7 @@ export class Decider {
   private readonly buffer = new RecordBuffer()
   private secondAt = 0
   private calendarsAt = 0
+  private hungryAt = 0
   private effectsSentTo = new Map<string, number>()
 
   constructor(private readonly options: DeciderOptions) {
@@ -161,7 +164,12 @@ export class Decider {
         if (treasury === null) continue
         const chosen = treasury.chosenSince(now)
         if (chosen !== null) this.buffer.json(RecordKind.chosen, treasury.partition, now, chosen)
-        for (const campaign of treasury.hungry) this.awake.add(campaign)
+      }
+    }
+    if (now - this.hungryAt >= HUNGRY_MS || now < this.hungryAt) {
+      this.hungryAt = now
+      for (const treasury of this.treasuries) {
+        for (const campaign of treasury?.hungry ?? []) this.awake.add(campaign)
       }
     }
     if (now - this.calendarsAt >= CALENDAR_CHECK_MS || now < this.calendarsAt) this.checkCalendars(now)
@@ -195,6 +203,9 @@ export class Decider {
       if (grantedMicros > 0) this.awake.add(campaign)
     }
     for (const { partition, campaign } of changes.released) this.treasuries[partition]?.onReleased(campaign)
+    for (const partition of changes.calendars) {
+      for (const campaign of this.treasuries[partition]?.hungry ?? []) this.awake.add(campaign)
+    }
     for (const change of changes.catalog) {
       if (change.kind === 'campaign' || change.kind === 'money') this.awake.add(campaignNumber(change))
     }
@@ -253,8 +264,14 @@ export class Decider {
     const stopped = campaign.paused || campaign.archived || budget.stopped !== null
     const price = budget.model === 'cpc' ? budget.amount * 1000 : budget.amount
     const day = dayFor(partition, money, now)
-    if (day === null || now >= day.end) return { price, grantableMicros: 0, stopped }
-    return { price, grantableMicros: pacedGrantable(campaign, budget, day, balance, now), stopped }
+    const { model } = budget
+    if (day === null || now >= day.end) return { price, model, grantableMicros: 0, stopped }
+    return {
+      price,
+      model,
+      grantableMicros: pacedGrantable(campaign, budget, day, balance, now),
+      stopped,
+    }
   }
 
   /** Partitions where nothing happens must see time pass, too: blocks close, deadlines come, holds lapse. */

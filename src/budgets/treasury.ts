@@ -18,8 +18,14 @@ const LEASE_SPAN_SECONDS = 1
 const LEASE_DEVIATIONS = 3
 /** Share of the free money that the active nodes together may be given in one go. */
 const LEASE_SHARE = 0.5
-/** Rate that a campaign is assumed to spend at before it was seen to, in prices a second. */
-const FIRST_RATE = 20
+/**
+ * A lease is sized for at least so many choices, so that a burst after a quiet time meets money: impressions for cpm;
+ * for cpc one click, which covers about a thousand.
+ */
+const BURST_IMPRESSIONS = 1000
+const BURST_CLICKS = 1
+/** A share of the free money is not cut below so many impressions: small budgets are spent without waiting. */
+const LEAST_IMPRESSIONS = 20
 /** Weight of the newest second in the observed rate. */
 const RATE_WEIGHT = 0.4
 interface NodeAccount {
@@ -46,6 +52,7 @@ interface ShardAccount {
 export interface ShardView {
   /** What one more choice may cost at most, thousandths of a micro. */
   readonly price: number
+  readonly model: 'cpc' | 'cpm'
   /** What the parents would still grant, micros, pacing applied. */
   readonly grantableMicros: number
   readonly stopped: boolean
@@ -227,13 +234,13 @@ export interface TreasuryRound {
 
 /** min(v*t + z*p*sqrt(v*t/p), a*F/A), at least one price: DESIGN "Size of a node's lease". Thousandths of a micro. */
 function leaseSize(shard: ShardAccount, view: ShardView, atHand: number, nodes: number): number {
-  const spend = Math.max(
-    shard.rate * LEASE_SPAN_SECONDS,
-    shard.chosenAtRate === 0 ? FIRST_RATE * view.price : 0,
-  )
+  const burst = view.price * (view.model === 'cpm' ? BURST_IMPRESSIONS : BURST_CLICKS)
+  const least = view.price * (view.model === 'cpm' ? LEAST_IMPRESSIONS : 1)
+  const spend = Math.max(shard.rate * LEASE_SPAN_SECONDS, burst)
   const size = spend + LEASE_DEVIATIONS * view.price * Math.sqrt(spend / view.price)
-  const free = Math.max(0, view.grantableMicros) * 1000 + atHand
-  return Math.max(view.price, Math.min(size, (LEASE_SHARE * free) / Math.max(1, nodes)))
+  const free = Math.max(0, view.grantableMicros) * 1000 + Math.max(0, atHand)
+  const share = (LEASE_SHARE * free) / Math.max(1, nodes)
+  return Math.max(view.price, Math.min(size, Math.max(share, Math.min(least, free))))
 }
 
 function nodeOf(shard: ShardAccount, number: number): NodeAccount {

@@ -185,6 +185,15 @@ test('an ad is laid out anew when its click rate leaves its bound', () => {
   expect(builder.build(NOW)!.lists.bounds[0]).toBe(900_000)
 })
 
+test('an offer of several ads stands where the best of them could', () => {
+  const shared = newSharedColumns()
+  const builder = new CatalogBuilder(shared)
+  shared.clickRatePpb.set([1_000_000, 4_000_000, 2_000_000])
+  const ads = [0, 1, 2].map(place => plainAd(1, place))
+  builder.apply([funded(plainCampaign(1, { ads, bid: { model: 'cpc', amountMicros: 250_000 } }))], NOW)
+  expect([...builder.build(NOW)!.lists.bounds]).toEqual([1_200_000])
+})
+
 test('texts in use are moved out of chunks that are mostly dead', () => {
   const text = new CatalogText()
   const kept = text.add('https://a.example/ü', '{"kept":true}')

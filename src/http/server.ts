@@ -37,6 +37,8 @@ export interface RunningServer {
 
 /** A connection that says nothing for so long is closed. */
 const IDLE_SECONDS = 30
+/** Handlers refuse what is over their own limits; a body beyond this is cut off before it reaches one. */
+const BODY_BYTES_MAX = 64 << 20
 
 /** One port for everything. Paths of the hot way are told apart by hand; the control API has a router. */
 export function startServer(options: ServerOptions): RunningServer {
@@ -47,13 +49,16 @@ export function startServer(options: ServerOptions): RunningServer {
     hostname: options.host,
     port: options.port,
     idleTimeout: IDLE_SECONDS,
-    maxRequestBodySize: INGEST_BYTES_MAX,
+    maxRequestBodySize: BODY_BYTES_MAX,
     fetch(request, self) {
       const { url } = request
       const from = url.indexOf('/', 8)
       const query = url.indexOf('?', from)
       const path = query < 0 ? url.slice(from) : url.slice(from, query)
       const { method } = request
+      if (Number(request.headers.get('content-length') ?? 0) > INGEST_BYTES_MAX) {
+        return problemResponse(413, `A body may have ${INGEST_BYTES_MAX} bytes.`)
+      }
       switch (path) {
         case '/openrtb2/auction':
           return method === 'POST' ? handleAuction(auction, request) : notAllowed('POST')

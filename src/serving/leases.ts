@@ -55,7 +55,7 @@ export class Leases {
       const slot = this.catalog.slotOf(campaign)
       if (slot < 0) continue
       this.columns.allowanceThousandths[slot]! += more
-      this.columns.pacing[slot] = 1
+      if (this.columns.pacing[slot] === 0) this.columns.pacing[slot] = 1
       this.waiting.delete(campaign)
     }
   }

@@ -230,16 +230,14 @@ test('of equal bids the older campaign wins, whatever the order of their numbers
 test('equal ads of a campaign take turns, and a better one does not give way', () => {
   const ads = [0, 1, 2].map(place => plainAd(1, place))
   const world = open([plainCampaign(1, { ...cpc(2_000_000), ads })])
-  const turns = Array.from(
-    { length: 6 },
-    () => (world.serving.chooseForImp(view(), world.choice), world.choice.ad / 256 - 8),
-  )
+  const next = () => {
+    world.serving.chooseForImp(view(), world.choice)
+    return world.choice.ad / 256 - 8
+  }
+  const turns = Array.from({ length: 6 }, next)
   expect(turns).toEqual([0, 1, 2, 0, 1, 2])
   world.rates.observe({ adSlot: 1, placement: 0, impressions: 10_000, clicks: 12 })
-  const better = Array.from(
-    { length: 3 },
-    () => (world.serving.chooseForImp(view(), world.choice), world.choice.ad / 256 - 8),
-  )
+  const better = Array.from({ length: 3 }, next)
   expect(better).toEqual([1, 1, 1])
 })
 

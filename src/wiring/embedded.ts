@@ -112,6 +112,7 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
   function onDecided(decided: Decided): void {
     for (const change of decided.catalog) {
       directory.apply(change)
+      if (change.kind === 'campaign') adTexts.add(change.campaign)
       if (change.kind !== 'campaign' || catalog.slotOf(campaignNumber(change.campaign.id)) < 0) continue
       // Before the answer goes out: a paused campaign is chosen no more, whenever the builder comes to it.
       if (stopBits(change.campaign, change.money, clock.now()) !== 0) {
@@ -213,10 +214,7 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
     commands,
     queries,
     authenticate: authorization => directory.authenticate(authorization),
-    campaignOfAd: async ad => {
-      const detail = catalog.detailOf(ad)
-      return detail === null ? null : campaignNumber(detail.campaignId)
-    },
+    campaignOfAd: async ad => adTexts.of(ad)?.campaign ?? null,
     explain: campaignId =>
       new Promise(resolve => {
         explaining.set(++explained, resolve)

@@ -5,10 +5,13 @@ import { hash32 } from '../../core/bytes.ts'
 import { formatId, parseUuid, readImpressionKey } from '../../core/ids.ts'
 import { rfc3339 } from '../../core/time.ts'
 import { reasonName } from '../../records/reasons.ts'
+import { inSnapshot } from './queries-snapshot.ts'
 import type { ReadStore } from './read-store.ts'
 
 /** An impression is charged within ten minutes of its choice; the log may be behind by a few. */
 const RENDERED_WITHIN_MS = 15 * 60_000
+/** Blocks of one second close together, one for each currency; ISO 4217 has fewer than these. */
+const CURRENCIES_MAX = 256
 
 interface State {
   readonly state: string
@@ -47,6 +50,10 @@ interface TransitionFacts {
 
 /** The charge of an event with all states that it passed, or null where nothing billable is known of it. */
 export function charge(store: ReadStore, eventId: string) {
+  return inSnapshot(store, () => readCharge(store, eventId))
+}
+
+function readCharge(store: ReadStore, eventId: string) {
   const uuid = parseUuid(eventId)
   const key = uuid === null ? null : readImpressionKey(new DataView(uuid.buffer), 0)
   const second = key === null ? hash32(eventId) : Math.floor(key.chosenAt / 1000)
@@ -63,15 +70,25 @@ export function charge(store: ReadStore, eventId: string) {
     eventId,
   )
   const shown =
-    uuid === null || key === null ? null : chargedImpression(store, key.partition, uuid, key.chosenAt)
-  const facts = factsOf(entries, transitions, shown)
+    uuid === null || key === null || entries.some(({ kind }) => kind === EntryKind.charge)
+      ? null
+      : chargedImpression(store, key.partition, uuid, key.chosenAt)
+  // The ids of ingested clicks and impressions may be the same text: only what the campaign pays for is its charge.
+  const campaign = (entries[0] ?? transitions[0] ?? shown?.item)?.campaign
+  if (campaign === undefined) return null
+  const billable = billableKind(store, campaign)
+  const facts = factsOf(
+    entries,
+    transitions.filter(({ kind }) => billable === null || kind === billable),
+    shown,
+  )
   if (facts === null) return null
   const last = facts.states.at(-1)!
   const repeats = store.one<{ count: number }>(
     'SELECT coalesce(sum(count), 0) AS count FROM repeat WHERE event = ? AND kind IN (?, ?)',
     eventId,
-    EventKind.impression,
-    EventKind.click,
+    billable ?? EventKind.impression,
+    billable ?? EventKind.click,
   )
   return {
     eventId,
@@ -122,15 +139,29 @@ function factsOf(
   return { campaign, ad, advertiser, amount, refunded, states }
 }
 
+/** Which events a campaign pays for; null where the campaign is not known. */
+function billableKind(store: ReadStore, campaign: number): EventKind | null {
+  const row = store.one<{ model: string | null }>(
+    `SELECT doc ->> '$.bid.model' AS model FROM entity WHERE kind = 'campaign' AND number = ?`,
+    campaign,
+  )
+  if (row === null) return null
+  return row.model === 'cpm' ? EventKind.impression : EventKind.click
+}
+
 function chargedImpression(store: ReadStore, partition: number, impressionId: Uint8Array, chosenAt: number) {
-  const blocks = store.all<{ items: Uint8Array; at: number }>(
+  const from = Math.floor(chosenAt / 1000) * 1000
+  const to = chosenAt + RENDERED_WITHIN_MS
+  // By the second that the block is of: it may have closed at the next start of the process, days later.
+  const blocks = store.each<{ items: Uint8Array; at: number }>(
     `SELECT block.items, entry.at FROM entry JOIN block ON block.number = entry.number
-     WHERE entry.number BETWEEN ? AND ? AND entry.kind = ? AND entry.at BETWEEN ? AND ?`,
-    partition * CHAIN_STRIDE,
-    (partition + 1) * CHAIN_STRIDE - 1,
+     WHERE entry.number BETWEEN ? AND ? AND entry.kind = ? AND entry.received_at BETWEEN ? AND ?
+     ORDER BY entry.number`,
+    firstEntryFrom(store, partition, from),
+    firstEntryFrom(store, partition, to) + CURRENCIES_MAX,
     EntryKind.impressions,
-    chosenAt,
-    chosenAt + RENDERED_WITHIN_MS,
+    from,
+    to,
   )
   for (const { items, at } of blocks) {
     const item = findItem(items, impressionId)
@@ -144,4 +175,24 @@ function chargedImpression(store: ReadStore, partition: number, impressionId: Ui
     if (item !== null) return { item, closedAt: null }
   }
   return null
+}
+
+/**
+ * The number of the first entry of a chain that was made at a time or later, or the one after its last. A chain's
+ * numbers are dense and its times never go back, so that it is its own index: one on `at` would cost each charge.
+ */
+function firstEntryFrom(store: ReadStore, partition: number, time: number): number {
+  let low = partition * CHAIN_STRIDE + 1
+  const last = store.one<{ number: number }>(
+    'SELECT number FROM entry WHERE number < ? ORDER BY number DESC LIMIT 1',
+    low - 1 + CHAIN_STRIDE,
+  )
+  let high = Math.max(low, (last?.number ?? 0) + 1)
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    const row = store.one<{ at: number }>('SELECT at FROM entry WHERE number = ?', middle)
+    if (row !== null && row.at < time) low = middle + 1
+    else high = middle
+  }
+  return low
 }

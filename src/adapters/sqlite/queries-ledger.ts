@@ -1,4 +1,4 @@
-import { blockPostings, itemBody, itemJcs, readItems } from '../../billing/block.ts'
+import { blockPostings, ITEM_BYTES, itemBody, itemJcs, readItems } from '../../billing/block.ts'
 import { entryHash, ZERO_HASH } from '../../billing/chain.ts'
 import {
   CHAIN_STRIDE,
@@ -12,6 +12,7 @@ import { merkleRoot } from '../../billing/merkle.ts'
 import { formatId, parseId } from '../../core/ids.ts'
 import { rfc3339 } from '../../core/time.ts'
 import type { EntityPage } from '../../ports/control.ts'
+import { inSnapshot } from './queries-snapshot.ts'
 import type { ReadStore } from './read-store.ts'
 
 interface StoredEntry {
@@ -61,15 +62,19 @@ export function entries(
     readonly limit: number
   },
 ): EntityPage {
-  const after = filter.after === null ? -1 : (parseId('entry', filter.after) ?? -1)
+  if (filter.chain !== null && !/^\d{1,3}$/.test(filter.chain)) return { items: [], nextCursor: null }
   const chain = filter.chain === null ? null : Number(filter.chain)
+  const after = filter.after === null ? -1 : placeOf(filter.after, chain)
   const from = Math.max(after + 1, chain === null ? 0 : chain * CHAIN_STRIDE)
   const to = chain === null ? Number.MAX_SAFE_INTEGER : (chain + 1) * CHAIN_STRIDE - 1
   const items: object[] = []
+  const posts = filter.account === null ? EVERY_ENTRY : entriesThatMayPostTo(filter.account)
+  if (posts === null) return { items: [], nextCursor: null }
   const rows = store.each<StoredEntry>(
-    `${SELECT} WHERE entry.number BETWEEN ? AND ? ORDER BY entry.number`,
+    `${SELECT} WHERE entry.number BETWEEN ? AND ? AND ${posts.condition} ORDER BY entry.number`,
     from,
     to,
+    ...posts.values,
   )
   let last: string | null = null
   for (const stored of rows) {
@@ -82,6 +87,27 @@ export function entries(
   return { items, nextCursor: null }
 }
 
+/** Of an entry's id, or of a sequence within a chain. */
+function placeOf(after: string, chain: number | null): number {
+  return parseId('entry', after) ?? (chain ?? 0) * CHAIN_STRIDE + Number(after)
+}
+
+const EVERY_ENTRY = { condition: '1', values: [] as (string | number)[] }
+
+/** Leaves to JavaScript few entries that do not post to the account; null where none can. */
+function entriesThatMayPostTo(account: string): typeof EVERY_ENTRY | null {
+  if (account === 'cash') return { condition: 'entry.kind = ?', values: [EntryKind.deposit] }
+  if (account === 'fee') return EVERY_ENTRY
+  const [owner, id = ''] = account.split(':')
+  if (owner !== 'advertiser' && owner !== 'campaign' && owner !== 'publisher') return null
+  const number = owner === 'publisher' && id === 'unknown' ? 0 : parseId(owner, id)
+  if (number === null) return null
+  return {
+    condition: `(entry.${owner} = ? OR instr(block.postings, ?) > 0)`,
+    values: [number, JSON.stringify(account)],
+  }
+}
+
 export function entryCharges(store: ReadStore, entryId: string): { items: readonly unknown[] } | null {
   const number = parseId('entry', entryId)
   if (number === null) return null
@@ -89,12 +115,21 @@ export function entryCharges(store: ReadStore, entryId: string): { items: readon
   return block === null ? null : { items: readItems(block.items).map(itemBody) }
 }
 
+interface Fault {
+  readonly entryId: string
+  readonly reason: string
+}
+
 /** Goes through all chains: hashes, Merkle roots, sums, and the accounts that they add up to. */
 export function verify(store: ReadStore) {
+  return inSnapshot(store, () => readThrough(store))
+}
+
+function readThrough(store: ReadStore) {
   const sums = new Map<string, number>()
   const heads: { chain: string; sequence: number; hash: string }[] = []
   let count = 0
-  let firstBroken: { entryId: string; reason: string } | null = null
+  let firstBroken: Fault | null = null
   let chain = -1
   let sequence = 0
   let hash = ZERO_HASH
@@ -102,8 +137,7 @@ export function verify(store: ReadStore) {
     if (chain >= 0) heads.push({ chain: String(chain), sequence, hash })
   }
   for (const stored of store.each<StoredEntry>(`${SELECT} ORDER BY entry.number`)) {
-    const row = rowOf(stored)
-    const ofChain = Math.floor(row.number / CHAIN_STRIDE)
+    const ofChain = Math.floor(stored.number / CHAIN_STRIDE)
     if (ofChain !== chain) {
       closeChain()
       chain = ofChain
@@ -111,12 +145,12 @@ export function verify(store: ReadStore) {
       hash = ZERO_HASH
     }
     count++
-    const reason = faultOf(store, row, { sequence, hash })
-    if (reason !== null) firstBroken ??= { entryId: formatId('entry', row.number), reason }
-    sequence = row.number - chain * CHAIN_STRIDE
-    hash = row.hash
-    for (const { account, amountMicros } of row.postings) {
-      const key = `${account}\n${row.currency}`
+    const { row, reason } = checked(store, stored, { sequence, hash })
+    if (reason !== null) firstBroken ??= { entryId: formatId('entry', stored.number), reason }
+    sequence = stored.number - chain * CHAIN_STRIDE
+    hash = stored.hash
+    for (const { account, amountMicros } of row?.postings ?? []) {
+      const key = `${account}\n${stored.currency}`
       sums.set(key, (sums.get(key) ?? 0) + amountMicros)
     }
   }
@@ -127,27 +161,45 @@ export function verify(store: ReadStore) {
   return { ok: firstBroken === null && sumMicros === 0, entries: count, sumMicros, heads, firstBroken }
 }
 
+/** What was changed may be such that no entry can be made of it: that is found, not thrown. */
+function checked(store: ReadStore, stored: StoredEntry, before: { sequence: number; hash: string }) {
+  let row: EntryRow | null = null
+  try {
+    row = rowOf(stored)
+    return { row, reason: faultOf(store, row, before) }
+  } catch (error) {
+    return { row, reason: `it cannot be read: ${(error as Error).message}` }
+  }
+}
+
 function faultOf(store: ReadStore, row: EntryRow, before: { sequence: number; hash: string }): string | null {
   const sequence = row.number % CHAIN_STRIDE
   if (sequence !== before.sequence + 1) return 'an entry before it is missing'
   if (row.postings.reduce((sum, { amountMicros }) => sum + amountMicros, 0) !== 0)
     return 'its postings do not sum to zero'
   if (row.kind === EntryKind.impressions) {
-    const block = store.one<{ items: Uint8Array }>('SELECT items FROM block WHERE number = ?', row.number)
-    const items = block === null ? [] : readItems(block.items)
-    if (merkleRoot(items.map(itemJcs)) !== row.chargesRoot) return 'its charges do not have its Merkle root'
-    if (JSON.stringify(blockPostings(items)) !== JSON.stringify(row.postings))
-      return 'its charges do not add up to its postings'
+    const reason = blockFault(store, row)
+    if (reason !== null) return reason
   }
   return entryHash(before.hash, entryJcsOf(row, before.hash)) === row.hash
     ? null
     : 'its hash is not that of its content'
 }
 
-function accountFault(
-  store: ReadStore,
-  sums: ReadonlyMap<string, number>,
-): { entryId: string; reason: string } | null {
+function blockFault(store: ReadStore, row: EntryRow): string | null {
+  const block = store.one<{ items: Uint8Array }>('SELECT items FROM block WHERE number = ?', row.number)
+  if (block === null) return 'its charges are missing'
+  const items = readItems(block.items)
+  // A part of a row, or of a millisecond, is in no leaf: the root would not show it.
+  if (block.items.length % ITEM_BYTES !== 0 || !items.every(({ at }) => Number.isInteger(at)))
+    return 'its charges are not rows as they are written'
+  if (merkleRoot(items.map(itemJcs)) !== row.chargesRoot) return 'its charges do not have its Merkle root'
+  return JSON.stringify(blockPostings(items)) === JSON.stringify(row.postings)
+    ? null
+    : 'its charges do not add up to its postings'
+}
+
+function accountFault(store: ReadStore, sums: ReadonlyMap<string, number>): Fault | null {
   const kept = new Map<string, number>()
   for (const row of store.all<{ account: string; currency: string; balance: number }>(
     'SELECT account, currency, sum(balance) AS balance FROM account GROUP BY account, currency',

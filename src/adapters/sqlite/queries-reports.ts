@@ -1,4 +1,5 @@
 import { campaignDay } from '../../campaigns/schedule.ts'
+import { wallMinute } from '../../campaigns/schedule-zone.ts'
 import { countryAt } from '../../core/country.ts'
 import { formatId } from '../../core/ids.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS, rfc3339 } from '../../core/time.ts'
@@ -8,8 +9,8 @@ import type { ReadStore } from './read-store.ts'
 
 /** A window never changes from an hour after its end on. */
 const FINAL_AFTER_MS = HOUR_MS
-/** A month of minutes: more windows than a client can want in one answer. */
-export const WINDOWS_MAX = 45_000
+/** A month of minutes: more windows than a client can want in one answer. The API asks for no more (http/control). */
+export const WINDOWS_MAX = 50_000
 
 /** Asked for more than one answer may hold: the API says 422. */
 export class TooManyWindows extends Error {
@@ -86,10 +87,11 @@ export function realtime(
   }
 }
 
-interface ReportRow extends Sums {
+const FIGURES = ['impressions', 'clicks', 'charges', 'spend', 'rejected', 'requests'] as const
+type Figures = Record<(typeof FIGURES)[number], number>
+
+interface ReportRow extends Figures {
   minute: number
-  charges: number
-  rejected: number
   [dimension: string]: number
 }
 
@@ -105,45 +107,59 @@ const NAMES: Record<ReportDimension, (value: number) => string | null> = {
 
 /** Rows by window (in the zone that is asked for) and dimensions; windows where nothing happened have no row. */
 export function report(store: ReadStore, query: ReportQuery, now: number) {
-  const conditions = ['minute >= ?', 'minute < ?']
-  const values = [query.from, query.to]
-  for (const owner of ['advertiser', 'publisher', 'campaign'] as const) {
-    const number = query[owner]
-    if (number === null) continue
-    conditions.push(`${owner} = ?`)
-    values.push(number)
-  }
-  const dimensions = query.groupBy.join(', ')
-  // Minutes are grouped to hours in SQL: a zone's windows are made of quarters of an hour at least.
-  const step = query.granularity === 'minute' ? MINUTE_MS : QUARTER_MS
-  const found = store.all<ReportRow>(
-    `SELECT minute / ${step} * ${step} AS minute, sum(impressions) AS impressions, sum(clicks) AS clicks,
-       sum(charges) AS charges, sum(spend) AS spend, sum(rejected) AS rejected ${dimensions === '' ? '' : `, ${dimensions}`}
-     FROM rollup WHERE ${conditions.join(' AND ')} GROUP BY 1 ${dimensions === '' ? '' : `, ${dimensions}`} ORDER BY 1`,
-    ...values,
-  )
-  const rows = new Map<string, Record<string, unknown> & { impressions: number }>()
+  const withRequests = countsRequests(query)
+  const rows = new Map<string, { window: number; of: ReportRow }>()
   const windowOf = windows(query)
-  for (const row of found) {
+  for (const row of figuresOf(store, query, withRequests)) {
     const window = windowOf(row.minute)
     const key = [window, ...query.groupBy.map(dimension => row[dimension])].join('|')
     const known = rows.get(key)
-    if (known === undefined) {
-      if (rows.size >= WINDOWS_MAX) throw new TooManyWindows(`at most ${WINDOWS_MAX} rows in one answer`)
-      rows.set(key, rowOf(query, window, row))
-    } else add(known, row)
+    if (known !== undefined) for (const figure of FIGURES) known.of[figure] += row[figure]
+    else if (rows.size < WINDOWS_MAX) rows.set(key, { window, of: row })
+    else throw new TooManyWindows(`at most ${WINDOWS_MAX} rows in one answer`)
   }
-  const list = [...rows.values()]
-  return { rows: list, asOf: rfc3339(now), final: query.to + FINAL_AFTER_MS < now }
+  return {
+    rows: [...rows.values()].map(({ window, of }) => rowOf(query, window, of, withRequests)),
+    asOf: rfc3339(now),
+    final: query.to + FINAL_AFTER_MS < now,
+  }
+}
+
+/** A request is one for a placement: it is nobody's campaign, ad or advertiser yet. */
+const OF_REQUESTS: readonly ReportDimension[] = ['placement', 'publisher', 'country', 'device']
+
+function countsRequests(query: ReportQuery): boolean {
+  const ofPlacements = query.advertiser === null && query.campaign === null
+  return ofPlacements && query.groupBy.every(dimension => OF_REQUESTS.includes(dimension))
+}
+
+/** By time: minutes, or for longer windows quarters of an hour, of which the hours and days of all zones are made. */
+function figuresOf(store: ReadStore, query: ReportQuery, withRequests: boolean): Iterable<ReportRow> {
+  const step = query.granularity === 'minute' ? MINUTE_MS : QUARTER_MS
+  const dimensions = query.groupBy.map(dimension => `, ${dimension}`).join('')
+  const of = (['advertiser', 'publisher', 'campaign'] as const).filter(owner => query[owner] !== null)
+  const condition = ['minute >= ?', 'minute < ?', ...of.map(owner => `${owner} = ?`)].join(' AND ')
+  const values = [query.from, query.to, ...of.map(owner => query[owner])]
+  const rollups = `SELECT minute${dimensions}, impressions, clicks, charges, spend, rejected, 0 AS requests
+     FROM rollup WHERE ${condition}`
+  const requests = `SELECT minute${dimensions}, 0, 0, 0, 0, 0, requests FROM requests WHERE ${condition}`
+  return store.each<ReportRow>(
+    `SELECT minute / ${step} * ${step} AS minute, ${FIGURES.map(name => `sum(${name}) AS ${name}`).join(', ')}${dimensions}
+     FROM (${withRequests ? `${rollups} UNION ALL ${requests}` : rollups})
+     GROUP BY minute / ${step}${dimensions} ORDER BY 1`,
+    ...values,
+    ...(withRequests ? values : []),
+  )
 }
 
 const QUARTER_MS = 15 * MINUTE_MS
 
-function rowOf(query: ReportQuery, window: number, row: ReportRow) {
+function rowOf(query: ReportQuery, window: number, row: ReportRow, withRequests: boolean) {
   const named: Record<string, unknown> = query.granularity === 'total' ? {} : { window: rfc3339(window) }
   for (const dimension of query.groupBy) named[dimension] = NAMES[dimension](row[dimension]!)
   return {
     ...named,
+    ...(withRequests ? { requests: row.requests } : {}),
     impressions: row.impressions,
     clicks: row.clicks,
     charges: row.charges,
@@ -152,22 +168,18 @@ function rowOf(query: ReportQuery, window: number, row: ReportRow) {
   }
 }
 
-function add(to: Record<string, unknown>, row: ReportRow): void {
-  for (const figure of ['impressions', 'clicks', 'charges', 'rejected'] as const) {
-    to[figure] = (to[figure] as number) + row[figure]
-  }
-  to['spendMicros'] = (to['spendMicros'] as number) + row.spend
-}
-
-/** The start of the window that holds a time. Days are those of the zone. */
+/** The start of the window that holds a time. Hours and days are those of the zone's clocks. */
 function windows(query: ReportQuery): (time: number) => number {
   const { granularity, timeZone } = query
-  if (granularity === 'total') return () => query.from
-  if (granularity !== 'day') return time => Math.floor(time / STEP[granularity]) * STEP[granularity]
-  let day = { start: 0, end: 0 }
-  return time => {
-    if (time < day.start || time >= day.end) day = campaignDay(timeZone, time)
-    return day.start
+  switch (granularity) {
+    case 'total':
+      return () => query.from
+    case 'minute':
+      return time => time
+    case 'hour':
+      return time => time - (wallMinute(timeZone, time) % 60) * MINUTE_MS
+    case 'day':
+      return time => campaignDay(timeZone, time).start
   }
 }
 

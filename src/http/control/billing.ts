@@ -99,6 +99,13 @@ function ledgerRoutes(routes: Routes, deps: ControlDeps): void {
       const chain = call.query.text('chain')
       const after = call.query.text('after')
       const { limit, cursor } = call.query.page()
+      if (
+        after !== null &&
+        !/^ent_[0-9a-z]{1,11}$/.test(after) &&
+        !(chain !== null && /^\d{1,13}$/.test(after))
+      ) {
+        call.query.fault('after', 'must be the id of an entry, or, with chain, a sequence')
+      }
       call.query.done()
       return json(200, await deps.queries.entries({ account, chain, after: cursor ?? after, limit }))
     },
@@ -111,13 +118,24 @@ function ledgerRoutes(routes: Routes, deps: ControlDeps): void {
       summary: 'Items of a block of charged impressions',
       description: 'In the order of the Merkle tree (RFC 9162) whose root the entry holds.',
       roles: wholeLedger,
+      query: PAGE_QUERY,
       answer: { status: 200, description: 'The items', schema: answers.entryCharges },
     },
     async call => {
       readScope(call.principal)
+      const paged = call.query.text('limit') !== null || call.query.text('cursor') !== null
+      const { limit, cursor } = call.query.page()
+      call.query.done()
       const charges = await deps.queries.entryCharges(call.param('id'))
       if (charges === null) throw notThere('entry')
-      return json(200, { nextCursor: null, ...charges })
+      // Whole where no page is asked for: the Merkle root is over all of them.
+      if (!paged) return json(200, { ...charges, nextCursor: null })
+      const from = Number(cursor ?? 0)
+      const items = charges.items.slice(from, from + limit)
+      return json(200, {
+        items,
+        nextCursor: from + limit < charges.items.length ? String(from + limit) : null,
+      })
     },
   )
   routes.add(

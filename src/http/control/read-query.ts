@@ -73,7 +73,8 @@ export class QueryReader {
   page(): { limit: number; cursor: string | null } {
     const limit = this.integer('limit', 1, 200, 50)
     const cursor = this.text('cursor')
-    if (cursor !== null && !/^[\x21-\x7e]+$/.test(cursor))
+    // Cursors are numbers of rows, or ids of ledger entries.
+    if (cursor !== null && !/^(?:\d{1,16}|[a-z]{2,3}_[0-9a-z]{1,11})$/.test(cursor))
       this.fault('cursor', 'must be a nextCursor of this list')
     return { limit, cursor }
   }

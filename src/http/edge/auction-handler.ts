@@ -1,4 +1,5 @@
 import type { Placement, Publisher } from '../../campaigns/campaign.ts'
+import { AD_WORDS, AdWord } from '../../campaigns/catalog-layout.ts'
 import { hash53 } from '../../campaigns/targeting.ts'
 import { alpha2Of, countryIndex } from '../../core/country.ts'
 import { parseId } from '../../core/ids.ts'
@@ -14,7 +15,8 @@ import type { ImpressionIds } from '../../tracking/impression-ids.ts'
 import { problemResponse } from '../problem.ts'
 import type { EdgeDependencies } from './dependencies.ts'
 import { UNKNOWN_SHARE_PPM } from './ingest-handler.ts'
-import { offerAd } from './offer.ts'
+import { type OfferedAd, offerAd } from './offer.ts'
+import { readBody } from './read-body.ts'
 import type { RequestCounts } from './request-counts.ts'
 import type { Sampler } from './sampler.ts'
 
@@ -22,6 +24,12 @@ export const AUCTION_BYTES_MAX = 512 * 1024
 /** Seconds within which a bid may be shown. */
 const BID_LIFE_SECONDS = 600
 const DEFAULT_CURRENCY = 'USD'
+/** Currencies of a request that are tried; each takes an auction. */
+const CURRENCIES_MAX = 4
+/** OpenRTB 2.6 List: Markup Types. */
+const BANNER_MARKUP = 1
+/** What a device sends whose owner limits tracking: nobody's in particular. */
+const NO_ADVERTISING_ID = /^[0-]*$/
 
 export interface AuctionDependencies {
   readonly edge: EdgeDependencies
@@ -39,10 +47,13 @@ const JSON_HEADERS = { 'Content-Type': 'application/json' }
 /** `POST /openrtb2/auction`. */
 export async function handleAuction(deps: AuctionDependencies, request: Request): Promise<Response> {
   const { counters } = deps.edge
-  const text = await readBody(request)
-  if (text === null) return problemResponse(413, `A bid request may have ${AUCTION_BYTES_MAX} bytes.`)
+  const read = await readBody(request, AUCTION_BYTES_MAX)
   counters.add('requests')
-  const parsed = parse(text)
+  if (!('text' in read)) {
+    counters.add('badRequests')
+    return problemResponse(read.status, read.detail)
+  }
+  const parsed = parse(read.text)
   if (parsed === undefined) {
     counters.add('badRequests')
     return problemResponse(400, 'The body is not JSON, or too deep.')
@@ -59,32 +70,6 @@ export async function handleAuction(deps: AuctionDependencies, request: Request)
   }
   counters.add('bids')
   return new Response(answer, { headers: JSON_HEADERS })
-}
-
-async function readBody(request: Request): Promise<string | null> {
-  const length = Number(request.headers.get('content-length') ?? 0)
-  if (length > AUCTION_BYTES_MAX) return null
-  if (request.headers.get('content-encoding') !== 'gzip') {
-    const text = await request.text()
-    return text.length > AUCTION_BYTES_MAX ? null : text
-  }
-  return inflate(request)
-}
-
-/** Stops at the limit: a small body can be a large one. */
-async function inflate(request: Request): Promise<string | null> {
-  if (request.body === null) return ''
-  const decoder = new TextDecoder()
-  let text = ''
-  try {
-    for await (const chunk of request.body.pipeThrough(new DecompressionStream('gzip'))) {
-      text += decoder.decode(chunk, { stream: true })
-      if (text.length > AUCTION_BYTES_MAX) return null
-    }
-  } catch {
-    return ''
-  }
-  return text + decoder.decode()
 }
 
 function parse(text: string): unknown {
@@ -108,62 +93,130 @@ export function bid(deps: AuctionDependencies, request: BidRequest): string | nu
     return null
   }
   const now = edge.clock.now()
-  const alpha3 = device?.geo?.country?.toUpperCase() ?? edge.countryOf(device?.ip ?? device?.ipv6 ?? '')
-  const kind = deviceOf(device?.devicetype) ?? agent.device
-  readRequest(view, request, now, (Math.random() * 0x1_0000_0000) >>> 0)
-  const currencies = request.cur ?? [DEFAULT_CURRENCY]
-  const currency = currencies[0]!.toUpperCase()
-  view.setCurrency(currency)
-  view.setCountry(alpha3)
+  const address = device?.ip ?? device?.ipv6 ?? ''
+  const alpha3 = device?.geo?.country?.toUpperCase() || edge.countryOf(address)
   const region = regionOf(alpha3, device?.geo?.region)
+  const kind = deviceOf(device?.devicetype, agent.device) ?? agent.device
+  readRequest(view, request, now, (Math.random() * 0x1_0000_0000) >>> 0)
+  view.setCountry(alpha3)
   view.setRegion(region)
   view.device = kind
-  view.person = hash53(user?.id ?? device?.ifa ?? `${device?.ip ?? device?.ipv6 ?? ''}\n${ua}`)
-  const country = alpha3 === null ? 0 : countryIndex(alpha3)
+  view.person = hash53(user?.id || advertisingIdOf(device?.ifa) || `${address}\n${ua}`)
+  const viewer: Viewer = { now, alpha3, region, country: alpha3 === null ? 0 : countryIndex(alpha3), kind }
+  if (request.test !== 1) countRequests(deps, request, viewer)
+  // An answer is in one currency: the first of those asked for in which anything bids.
+  const currencies = currenciesOf(request)
+  for (const currency of currencies) {
+    const bids = bidsIn(deps, request, viewer, currency, currency === currencies[0])
+    if (bids === '') continue
+    return `{"id":${JSON.stringify(request.id)},"cur":"${currency}","seatbid":[{"seat":"farthing","bid":[${bids}]}]}`
+  }
+  return null
+}
+
+interface Viewer {
+  readonly now: number
+  readonly alpha3: string | null
+  readonly region: string | null
+  /** core/country.ts */
+  readonly country: number
+  /** records/device.ts */
+  readonly kind: number
+}
+
+function currenciesOf(request: BidRequest): readonly string[] {
+  const { cur } = request
+  if (cur === undefined || cur.length === 0) return [DEFAULT_CURRENCY]
+  return [...new Set(cur.slice(0, CURRENCIES_MAX).map(currency => currency.toUpperCase()))]
+}
+
+function countRequests(deps: AuctionDependencies, request: BidRequest, viewer: Viewer): void {
+  for (const imp of request.imp) {
+    const { placement, publisher } = inventoryOf(deps.edge, request, imp)
+    deps.requestCounts.add(
+      viewer.now,
+      placement === null ? 0 : (parseId('placement', placement.id) ?? 0),
+      publisher === null ? 0 : (parseId('publisher', publisher.id) ?? 0),
+      viewer.country,
+      viewer.kind,
+    )
+  }
+}
+
+/** The bids of one currency, as JSON with commas between; '' where there is none. */
+function bidsIn(
+  deps: AuctionDependencies,
+  request: BidRequest,
+  viewer: Viewer,
+  currency: string,
+  isFirst: boolean,
+): string {
+  const { edge } = deps
+  const test = request.test === 1
+  view.setCurrency(currency)
   let bids = ''
   for (const imp of request.imp) {
+    // Only the deals that it names may bid there, and we have none.
+    if (imp.pmp?.private_auction === 1) continue
+    if ((imp.bidfloor ?? 0) > 0 && (imp.bidfloorcur ?? DEFAULT_CURRENCY).toUpperCase() !== currency) continue
     const { placement, publisher } = inventoryOf(edge, request, imp)
     const placementNumber = placement === null ? 0 : (parseId('placement', placement.id) ?? 0)
     const publisherNumber = publisher === null ? 0 : (parseId('publisher', publisher.id) ?? 0)
-    deps.requestCounts.add(now, placementNumber, publisherNumber, country, kind)
-    if ((imp.bidfloor ?? 0) > 0 && (imp.bidfloorcur ?? DEFAULT_CURRENCY).toUpperCase() !== currency) continue
     readImp(view, imp, placementNumber)
+    // A banner that gives no size has the placement's.
+    if (imp.banner !== undefined && view.sizeCount === 0 && placement !== null) {
+      view.addSize(placement.format.w, placement.format.h)
+    }
     applyInventory(placement, publisher)
-    if (deps.sampler.due(now)) {
+    if (isFirst && deps.sampler.due(viewer.now)) {
       deps.sampler.sample(
         fullRequest(request, imp, {
-          now,
+          now: viewer.now,
           currency,
-          country: alpha3,
-          region,
-          device: kind,
+          country: viewer.alpha3,
+          region: viewer.region,
+          device: viewer.kind,
           placement,
           publisher,
         }),
       )
     }
-    if (!deps.serving.chooseForImp(view, choice)) continue
+    if (!(test ? findForTest(deps.serving) : deps.serving.chooseForImp(view, choice))) continue
     const ad = offerAd(edge, deps.ids, choice, {
       placement: placementNumber,
       publisher: publisherNumber,
       sharePpm: publisher === null ? UNKNOWN_SHARE_PPM : Math.round(publisher.revenueShare * 1_000_000),
-      country,
-      device: kind,
-      test: request.test === 1,
+      country: viewer.country,
+      device: viewer.kind,
+      test,
     })
-    const { detail } = ad
     if (bids !== '') bids += ','
-    bids +=
-      `{"id":"${ad.impressionId}","impid":${JSON.stringify(imp.id)},"price":${decimalFromCpmMicros(choice.price)},` +
-      `"adm":${JSON.stringify(ad.adm)},"w":${detail.creative.w},"h":${detail.creative.h},"burl":${JSON.stringify(`${ad.impressionUrl}&b=1`)},` +
-      `"crid":"${detail.adId}","cid":"${detail.campaignId}","adomain":${JSON.stringify(detail.adomain)},` +
-      `${detail.cat.length > 0 ? `"cat":${JSON.stringify(detail.cat)},` : ''}` +
-      `${detail.attr.length > 0 ? `"attr":${JSON.stringify(detail.attr)},` : ''}` +
-      `"exp":${BID_LIFE_SECONDS},"ext":{"farthing":{"impressionId":"${ad.impressionId}","campaignId":"${detail.campaignId}",` +
-      `"adId":"${detail.adId}","impressionUrl":${JSON.stringify(ad.impressionUrl)},"clickUrl":${JSON.stringify(ad.clickUrl)}}}}`
+    bids += bidText(imp, ad)
   }
-  if (bids === '') return null
-  return `{"id":${JSON.stringify(request.id)},"cur":"${currency}","seatbid":[{"seat":"farthing","bid":[${bids}]}]}`
+  return bids
+}
+
+/** A test never counts: neither against a budget nor for the frequency of whoever it names. */
+function findForTest(serving: Serving): boolean {
+  if (!serving.findForImp(view, choice)) return false
+  const { adWords, hashes } = choice.snapshot!
+  const ad = choice.adRow * AD_WORDS
+  view.take(choice.campaignSlot, hashes, adWords[ad + AdWord.hashes]!, adWords[ad + AdWord.ownDomains]!)
+  return true
+}
+
+function bidText(imp: Imp, ad: OfferedAd): string {
+  const { detail } = ad
+  return (
+    `{"id":"${ad.impressionId}","impid":${JSON.stringify(imp.id)},"price":${decimalFromCpmMicros(choice.price)},` +
+    `"adm":${JSON.stringify(ad.adm)},"w":${detail.creative.w},"h":${detail.creative.h},"mtype":${BANNER_MARKUP},` +
+    `"burl":${JSON.stringify(`${ad.impressionUrl}&b=1`)},` +
+    `"crid":"${detail.adId}","cid":"${detail.campaignId}","adomain":${JSON.stringify(detail.adomain)},` +
+    `${detail.cat.length > 0 ? `"cat":${JSON.stringify(detail.cat)},` : ''}` +
+    `${detail.attr.length > 0 ? `"attr":${JSON.stringify(detail.attr)},` : ''}` +
+    `"exp":${BID_LIFE_SECONDS},"ext":{"farthing":{"impressionId":"${ad.impressionId}","campaignId":"${detail.campaignId}",` +
+    `"adId":"${detail.adId}","impressionUrl":${JSON.stringify(ad.impressionUrl)},"clickUrl":${JSON.stringify(ad.clickUrl)}}}}`
+  )
 }
 
 /** The request in words, as the full evaluation takes it. */
@@ -222,7 +275,7 @@ function inventoryOf(
   const named = parseId('publisher', site?.publisher?.id ?? app?.publisher?.id ?? '')
   const publisher =
     (named === null ? null : edge.publisher(named)) ??
-    edge.publisherByDomain(site?.domain ?? app?.domain ?? '')
+    edge.publisherByDomain(site === undefined ? (app?.domain ?? '') : site.domain || hostOf(site.page))
   return { placement: null, publisher }
 }
 
@@ -238,10 +291,15 @@ function applyInventory(placement: Placement | null, publisher: Publisher | null
   for (const category of publisher.bcat) view.blockCategoryHere(category)
 }
 
-/** AdCOM List: Device Types. */
-function deviceOf(type: number | undefined): number | null {
+function advertisingIdOf(ifa: string | undefined): string {
+  return ifa === undefined || NO_ADVERTISING_ID.test(ifa) ? '' : ifa
+}
+
+/** AdCOM List: Device Types. 1 is a phone or a tablet: the user agent tells which. */
+function deviceOf(type: number | undefined, byAgent: number): number | null {
   switch (type) {
     case 1:
+      return byAgent === deviceNumber('tablet') ? byAgent : deviceNumber('mobile')
     case 4:
       return deviceNumber('mobile')
     case 2:

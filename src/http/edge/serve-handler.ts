@@ -13,6 +13,12 @@ import { UNKNOWN_SHARE_PPM } from './ingest-handler.ts'
 import { type OfferedAd, offerAd } from './offer.ts'
 
 const CORS = { 'Access-Control-Allow-Origin': '*', 'Cache-Control': 'no-store' }
+const PREFLIGHT = {
+  ...CORS,
+  'Access-Control-Allow-Methods': 'GET, HEAD, OPTIONS',
+  'Access-Control-Allow-Headers': '*',
+  'Access-Control-Max-Age': '86400',
+}
 /** A tag's page and user are texts of at most so many characters; what is longer is cut. */
 const PARAMETER_CHARACTERS_MAX = 2048
 
@@ -22,8 +28,7 @@ const choice = new Choice()
 /** `GET /serve`: an ad for a placement, as a page for a frame or as JSON for the tag. First price. */
 export function handleServe(deps: AuctionDependencies, { request, peer }: EdgeRequest): Response {
   const { edge } = deps
-  if (request.method === 'OPTIONS')
-    return new Response(null, { status: 204, headers: { ...CORS, 'Access-Control-Allow-Methods': 'GET' } })
+  if (request.method === 'OPTIONS') return new Response(null, { status: 204, headers: PREFLIGHT })
   const { searchParams } = new URL(request.url)
   const number = parseId('placement', searchParams.get('placement') ?? '')
   const placement = number === null ? null : edge.placement(number)
@@ -33,11 +38,10 @@ export function handleServe(deps: AuctionDependencies, { request, peer }: EdgeRe
   const publisher = edge.publisher(publisherNumber)
   const ua = request.headers.get('user-agent') ?? ''
   const agent = edge.agents.classify(ua)
-  const none = new Response(null, { status: 204, headers: CORS })
   edge.counters.add('requests')
   if (agent.robot) {
     edge.counters.add('robotsRefused')
-    return none
+    return new Response(null, { status: 204, headers: CORS })
   }
   const now = edge.clock.now()
   const address = clientAddress({
@@ -90,7 +94,7 @@ export function handleServe(deps: AuctionDependencies, { request, peer }: EdgeRe
   }
   if (!deps.serving.chooseForImp(view, choice)) {
     edge.counters.add('noBids')
-    return none
+    return new Response(null, { status: 204, headers: CORS })
   }
   edge.counters.add('bids')
   const ad = offerAd(edge, deps.ids, choice, {
@@ -123,11 +127,12 @@ function asPage({ adm }: OfferedAd): Response {
 export function tagScript(publicUrl: string): string {
   return `(function () {
   var origin = ${JSON.stringify(publicUrl)}
-  document.querySelectorAll('ins.farthing[data-placement]').forEach(function (slot) {
+  function fill(slot) {
     if (slot.dataset.filled) return
     slot.dataset.filled = '1'
     var url = origin + '/serve?format=json&placement=' + encodeURIComponent(slot.dataset.placement) +
       '&page=' + encodeURIComponent(location.href)
+    if (slot.dataset.user) url += '&user=' + encodeURIComponent(slot.dataset.user)
     fetch(url).then(function (answer) { return answer.status === 200 ? answer.json() : null }).then(function (ad) {
       if (!ad) return
       var frame = document.createElement('iframe')
@@ -138,8 +143,11 @@ export function tagScript(publicUrl: string): string {
       frame.srcdoc = '<!doctype html><body style="margin:0">' + ad.adm
       slot.style.display = 'inline-block'
       slot.appendChild(frame)
-    })
-  })
+    }).catch(function () { /* The page goes on without an ad. */ })
+  }
+  function fillAll() { document.querySelectorAll('ins.farthing[data-placement]').forEach(fill) }
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', fillAll)
+  else fillAll()
 })()
 `
 }
