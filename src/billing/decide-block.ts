@@ -11,7 +11,9 @@ import type { OpenBlock, Turn } from './partition.ts'
 export function closeBlocksBefore(turn: Turn): void {
   const { partition, changes } = turn
   const second = Math.floor(partition.head.time / 1000)
-  for (const [currency, block] of partition.openBlocks) {
+  if (partition.openBlocks.size === 0) return
+  const open = [...partition.openBlocks].sort(([a], [b]) => (a < b ? -1 : 1))
+  for (const [currency, block] of open) {
     if (block.second >= second) continue
     closeBlock(turn, currency, block)
     partition.openBlocks.delete(currency)

@@ -72,7 +72,7 @@ export function settleClick(turn: Turn, token: TokenBody, payload: DataView, at:
     return
   }
   const money = budgetOf(partition, token.campaign)
-  const day = money === null ? null : dayFor(partition, money, token.impression.chosenAt)
+  const day = money === null ? null : dayFor(turn, token.campaign, money, token.impression.chosenAt)
   const amount = micros(token.priceMicros)
   if (money === null || day === null || !charge(money.budget, day, money.balance, amount)) {
     refuseClick(turn, token, payload, at, Reason.budgetExhausted)

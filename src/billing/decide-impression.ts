@@ -81,7 +81,7 @@ function refuse(turn: Turn, token: TokenBody, payload: DataView, at: number, rea
 function chargeCpm(turn: Turn, token: TokenBody, payload: DataView, at: number, money: BudgetOf): boolean {
   const { partition, changes } = turn
   const chosenAt = token.impression.chosenAt
-  const day = dayFor(partition, money, chosenAt)
+  const day = dayFor(turn, token.campaign, money, chosenAt)
   if (day === null) return false
   const price: CpmMicros = cpmMicros(token.priceMicros)
   const cost = chargeImpression(money.budget, day, money.balance, price, chosenAt)

@@ -27,7 +27,7 @@ export function decideIngested(turn: Turn, event: IngestedEvent): void {
       money.budget.model === 'cpc'
         ? { cost: micros(money.budget.amount), remainder: money.budget.remainder }
         : impressionCost(cpmMicros(money.budget.amount), money.budget.remainder)
-    const day = dayFor(partition, money, event.timestamp)
+    const day = dayFor(turn, event.campaign, money, event.timestamp)
     if (day === null || !charge(money.budget, day, money.balance, cost.cost)) {
       refuse(turn, event, Reason.budgetExhausted)
       row.rejected++

@@ -1,4 +1,4 @@
-import { openEpoch, rebalance, reportChosen, reservedTotal, takeLease } from '../budgets/budget.ts'
+import { isReserving, openEpoch, rebalance, reportChosen, takeLease } from '../budgets/budget.ts'
 import type { ChosenRecord, LeaseTakenRecord } from '../records/events.ts'
 import { budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
@@ -8,7 +8,7 @@ export function decideEpochOpened(turn: Turn, epoch: number): void {
   const { partition, changes } = turn
   if (epoch <= partition.head.treasuryEpoch) return
   partition.head.treasuryEpoch = epoch
-  for (const campaign of partition.reserving) {
+  for (const campaign of inOrder(partition.reserving)) {
     const money = budgetOf(partition, campaign)
     if (money === null) continue
     openEpoch(money.budget, epoch)
@@ -28,7 +28,7 @@ export function decideLeaseTaken(turn: Turn, record: LeaseTakenRecord): void {
     let granted = 0
     const serves = !campaign.paused && !campaign.archived && money.budget.stopped === null
     if (serves && record.epoch === partition.head.treasuryEpoch) {
-      const day = dayFor(partition, money, partition.head.time)
+      const day = dayFor(turn, lease.campaign, money, partition.head.time)
       if (day !== null && partition.head.time < day.end) {
         granted = takeLease(money.budget, day, money.balance, {
           epoch: record.epoch,
@@ -36,11 +36,10 @@ export function decideLeaseTaken(turn: Turn, record: LeaseTakenRecord): void {
         })
       }
     }
-    if (granted > 0) {
-      partition.reserving.add(lease.campaign)
-      changes.touchBudget(partition.number, lease.campaign)
-      changes.touchBalance(partition.number, money.advertiser)
-    }
+    // Written even where nothing was granted: the epoch may have changed.
+    changes.touchBudget(partition.number, lease.campaign)
+    changes.touchBalance(partition.number, money.advertiser)
+    if (granted > 0) partition.reserving.add(lease.campaign)
     changes.leased.push({ partition: partition.number, campaign: lease.campaign, grantedMicros: granted })
   }
 }
@@ -51,7 +50,7 @@ export function decideChosen(turn: Turn, record: ChosenRecord): void {
   for (const report of record.shards) {
     const money = budgetOf(partition, report.campaign)
     if (money === null) continue
-    const day = dayFor(partition, money, partition.head.time)
+    const day = dayFor(turn, report.campaign, money, partition.head.time)
     if (day === null) continue
     reportChosen(
       money.budget,
@@ -69,7 +68,7 @@ export function decideChosen(turn: Turn, record: ChosenRecord): void {
 /** Holds lapse with time, and days end. Campaigns with nothing reserved are left alone until they lease again. */
 export function sweepReserves(turn: Turn): void {
   const { partition, changes } = turn
-  for (const campaign of partition.reserving) {
+  for (const campaign of inOrder(partition.reserving)) {
     const money = budgetOf(partition, campaign)
     if (money === null) continue
     const before = money.balance.reserved
@@ -78,6 +77,11 @@ export function sweepReserves(turn: Turn): void {
       changes.touchBudget(partition.number, campaign)
       changes.touchBalance(partition.number, money.advertiser)
     }
-    if (reservedTotal(money.budget) === 0) partition.reserving.delete(campaign)
+    if (!isReserving(money.budget)) partition.reserving.delete(campaign)
   }
+}
+
+/** Who comes first gets scarce money: the order must be the same after a restart. */
+function inOrder(campaigns: ReadonlySet<number>): number[] {
+  return [...campaigns].sort((a, b) => a - b)
 }

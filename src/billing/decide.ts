@@ -128,8 +128,10 @@ function forgetRecent(turn: Turn): void {
 /** Clicks whose impression did not come in time. */
 function settleHeld(turn: Turn): void {
   const { partition, changes } = turn
-  for (const [event, held] of partition.held) {
-    if (held.deadline > partition.head.time) break
+  const due = [...partition.held].filter(([, held]) => held.deadline <= partition.head.time)
+  // Clicks held in one moment are settled in the order of their ids: the same after a restart.
+  due.sort(([a, one], [b, other]) => one.deadline - other.deadline || (a < b ? -1 : 1))
+  for (const [event, held] of due) {
     partition.held.delete(event)
     changes.heldPut.delete(event)
     changes.heldGone.add(event)

@@ -1,3 +1,4 @@
+import { dayAt } from '../budgets/budget.ts'
 import { pacedGrantable } from '../budgets/pacing.ts'
 import { type ShardView, Treasury } from '../budgets/treasury.ts'
 import type { CatalogChange } from '../campaigns/campaign.ts'
@@ -12,7 +13,7 @@ import { RecordBuffer } from '../records/record-buffer.ts'
 import { calendarsMissing } from './calendars.ts'
 import { Changes } from './changes.ts'
 import { decide, type Lookups } from './decide.ts'
-import { budgetOf, dayFor } from './money-of.ts'
+import { budgetOf, comingDay } from './money-of.ts'
 import type { Partition } from './partition.ts'
 
 /** Where decisions are kept. One transaction: begin, then decide, then commit. */
@@ -263,7 +264,7 @@ export class Decider {
     const { budget, balance } = money
     const stopped = campaign.paused || campaign.archived || budget.stopped !== null
     const price = budget.model === 'cpc' ? budget.amount * 1000 : budget.amount
-    const day = dayFor(partition, money, now)
+    const day = dayAt(budget, now) ?? comingDay(partition, budget, now)
     const { model } = budget
     if (day === null || now >= day.end) return { price, model, grantableMicros: 0, stopped }
     return {

@@ -1,6 +1,6 @@
 import type { Balance } from '../budgets/balance.ts'
-import { type CampaignBudget, type DayBudget, dayAt, foldDays, openDay } from '../budgets/budget.ts'
-import type { Partition } from './partition.ts'
+import { type CampaignBudget, type DayBudget, dayAt, foldDays, newDay } from '../budgets/budget.ts'
+import type { Partition, Turn } from './partition.ts'
 
 /** A campaign's money with what stands above it. */
 export interface BudgetOf {
@@ -24,18 +24,24 @@ export function budgetOf(partition: Partition, campaign: number): BudgetOf | nul
  * The day of a campaign that holds a time: open already, or opened now from the calendar of its zone. A time outside
  * of all known days falls to the campaign's newest.
  */
-export function dayFor(partition: Partition, money: BudgetOf, at: number): DayBudget | null {
+export function dayFor(turn: Turn, campaign: number, money: BudgetOf, at: number): DayBudget | null {
   const { budget } = money
-  const open = dayAt(budget, at)
-  if (open !== null) return open
+  const day = dayAt(budget, at) ?? comingDay(turn.partition, budget, at)
+  if (day === null) return budget.days.at(-1) ?? null
+  if (budget.days.includes(day)) return day
+  budget.days.push(day)
+  foldDays(budget, money.balance)
+  turn.changes.touchBudget(turn.partition.number, campaign)
+  turn.changes.touchBalance(turn.partition.number, money.advertiser)
+  return day
+}
+
+/** A day that the calendar has and the campaign has not opened. Changes nothing. */
+export function comingDay(partition: Partition, budget: CampaignBudget, at: number): DayBudget | null {
   const last = budget.days.at(-1)
-  if (last === undefined || at >= last.end) {
-    for (const day of partition.head.calendars[budget.timeZone] ?? []) {
-      if (at < day.start || at >= day.end) continue
-      const opened = openDay(budget, day)
-      foldDays(budget, money.balance)
-      if (opened !== null) return opened
-    }
+  if (last !== undefined && at < last.end) return null
+  for (const day of partition.head.calendars[budget.timeZone] ?? []) {
+    if (at >= day.start && at < day.end) return newDay(budget, day)
   }
-  return budget.days.at(-1) ?? null
+  return null
 }

@@ -83,24 +83,20 @@ export function dayAt(budget: CampaignBudget, at: number): DayBudget | null {
   return null
 }
 
-/** Days abut: one that would overlap the last (a zone was changed) starts where the last ends. */
-export function openDay(
+/** Days abut: one that would overlap the last (a zone was changed) starts where the last ends. Null where it is over. */
+export function newDay(
   budget: CampaignBudget,
-  day: { day: string; start: number; end: number },
+  day: { readonly day: string; readonly start: number; readonly end: number },
 ): DayBudget | null {
   const last = budget.days.at(-1)
   const start = last === undefined ? day.start : Math.max(day.start, last.end)
   if (start >= day.end) return null
-  const opened: DayBudget = {
-    day: day.day,
-    start,
-    end: day.end,
-    link: newLink(),
-    leaseLeft: 0,
-    choices: [],
-  }
-  budget.days.push(opened)
-  return opened
+  return { day: day.day, start, end: day.end, link: newLink(), leaseLeft: 0, choices: [] }
+}
+
+/** Whether anything of the budget is out with nodes or held for what they chose: time will give it back. */
+export function isReserving(budget: CampaignBudget): boolean {
+  return budget.days.some(day => unspent(day.link) > 0 || day.leaseLeft > 0 || day.choices.length > 0)
 }
 
 /** Folds days away that nothing can be charged to any more. What they had reserved has come back before. */

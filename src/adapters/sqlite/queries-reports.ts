@@ -154,7 +154,12 @@ function figuresOf(store: ReadStore, query: ReportQuery, withRequests: boolean):
 
 const QUARTER_MS = 15 * MINUTE_MS
 
-function rowOf(query: ReportQuery, window: number, row: ReportRow, withRequests: boolean) {
+function rowOf(
+  query: ReportQuery,
+  window: number,
+  row: ReportRow,
+  withRequests: boolean,
+): Record<string, unknown> {
   const named: Record<string, unknown> = query.granularity === 'total' ? {} : { window: rfc3339(window) }
   for (const dimension of query.groupBy) named[dimension] = NAMES[dimension](row[dimension]!)
   return {

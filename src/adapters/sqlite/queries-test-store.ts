@@ -28,15 +28,15 @@ export class TestStore {
   readonly queries: SqliteQueries
   now = NOW
   private readonly folder = mkdtempSync(join(tmpdir(), 'farthing-queries-'))
+  readonly path = join(this.folder, 'store.sqlite')
   private readonly heads = new Map<number, { sequence: number; hash: string }>()
 
   constructor() {
-    const path = join(this.folder, 'store.sqlite')
-    this.db = new Database(path, { create: true })
+    this.db = new Database(this.path, { create: true })
     this.db.run('PRAGMA journal_mode = WAL')
     this.db.run('PRAGMA synchronous = OFF')
     this.db.run(SCHEMA)
-    this.reading = new ReadStore(path)
+    this.reading = new ReadStore(this.path)
     this.queries = new SqliteQueries(this.reading, { now: () => this.now })
   }
 

@@ -6,7 +6,7 @@ import type { Lookups } from '../../billing/decide.ts'
 import { advertiserMoneyView, campaignMoneyView } from '../../billing/money-view.ts'
 import { newHead, Partition, type PartitionHead } from '../../billing/partition.ts'
 import type { Balance } from '../../budgets/balance.ts'
-import { type CampaignBudget, reservedTotal } from '../../budgets/budget.ts'
+import { type CampaignBudget, isReserving } from '../../budgets/budget.ts'
 import type { EntityTable } from '../../ports/control.ts'
 import { type Batch, Fenced, type Position } from '../../ports/store.ts'
 import { IngestedIds } from '../../tracking/ingested-ids.ts'
@@ -128,7 +128,7 @@ export class SqliteStore {
     this.loadEntities(partition)
     this.loadMoney(partition)
     for (const held of this.all<{ event: string; deadline: number; record: Uint8Array }>(
-      'SELECT event, deadline, record FROM held WHERE partition = ? ORDER BY deadline',
+      'SELECT event, deadline, record FROM held WHERE partition = ? ORDER BY deadline, event',
       [number],
     )) {
       partition.held.set(held.event, { deadline: held.deadline, record: held.record })
@@ -218,7 +218,7 @@ export class SqliteStore {
       else {
         const budget = state as CampaignBudget
         partition.budgets.set(row.number, budget)
-        if (reservedTotal(budget) > 0) partition.reserving.add(row.number)
+        if (isReserving(budget)) partition.reserving.add(row.number)
       }
     }
   }

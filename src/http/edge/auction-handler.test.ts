@@ -5,7 +5,7 @@ import { MemoryLog } from '../../adapters/memory/log.ts'
 import type { Campaign } from '../../campaigns/campaign.ts'
 import { readTokenBody } from '../../records/token-body.ts'
 import { AUCTION_BYTES_MAX, handleAuction } from './auction-handler.ts'
-import { ROWS_TAKEN_MAX, RequestCounts } from './request-counts.ts'
+import { RequestCounts, ROWS_TAKEN_MAX } from './request-counts.ts'
 import { BROWSER, NOW, PARTITIONS, PLACEMENT, PUBLISHER, TestEdge } from './test-edge.ts'
 
 function edgeOver(campaigns: readonly Campaign[] = [plainCampaign(1)]) {
@@ -61,7 +61,13 @@ test('a bid has all that the contract names', async () => {
     exp: 600,
     burl: `${farthing['impressionUrl']}&b=1`,
   })
-  expect(Object.keys(farthing).sort()).toEqual(['adId', 'campaignId', 'clickUrl', 'impressionId', 'impressionUrl'])
+  expect(Object.keys(farthing).sort()).toEqual([
+    'adId',
+    'campaignId',
+    'clickUrl',
+    'impressionId',
+    'impressionUrl',
+  ])
   expect(bid['adm']).toContain(`<a href="${farthing['clickUrl']}" target="_blank" rel="noopener">`)
   expect(bid['adm']).toContain(farthing['impressionUrl']!)
   expect(world.counter('bids')).toBe(1)
@@ -80,18 +86,19 @@ test('at 1 and 2, and absent as 2: the price that the answer says is the one tha
   }
 })
 
-const MALFORMED: readonly [name: string, body: BodyInit, headers: Record<string, string>, status: number][] = [
-  ['nothing', '', {}, 400],
-  ['no JSON', '{', {}, 400],
-  ['no object', '[]', {}, 400],
-  ['no imp', '{"id":"1"}', {}, 400],
-  ['too deep', `${'['.repeat(100)}${']'.repeat(100)}`, {}, 400],
-  ['no gzip', 'plain', { 'content-encoding': 'gzip' }, 400],
-  ['another encoding', '{}', { 'content-encoding': 'br' }, 415],
-  ['too large', ' '.repeat(AUCTION_BYTES_MAX + 1), {}, 413],
-  ['too many bytes in few characters', 'é'.repeat(AUCTION_BYTES_MAX / 2 + 1), {}, 413],
-  ['too large when inflated', gzipSync(Buffer.alloc(50_000_000)), { 'content-encoding': 'gzip' }, 413],
-]
+const MALFORMED: readonly [name: string, body: BodyInit, headers: Record<string, string>, status: number][] =
+  [
+    ['nothing', '', {}, 400],
+    ['no JSON', '{', {}, 400],
+    ['no object', '[]', {}, 400],
+    ['no imp', '{"id":"1"}', {}, 400],
+    ['too deep', `${'['.repeat(100)}${']'.repeat(100)}`, {}, 400],
+    ['no gzip', 'plain', { 'content-encoding': 'gzip' }, 400],
+    ['another encoding', '{}', { 'content-encoding': 'br' }, 415],
+    ['too large', ' '.repeat(AUCTION_BYTES_MAX + 1), {}, 413],
+    ['too many bytes in few characters', 'é'.repeat(AUCTION_BYTES_MAX / 2 + 1), {}, 413],
+    ['too large when inflated', gzipSync(Buffer.alloc(50_000_000)), { 'content-encoding': 'gzip' }, 413],
+  ]
 test.each(MALFORMED)('%s is refused with problem details', async (_name, body, headers, status) => {
   const world = edgeOver()
   const answer = await post(world, body, headers)
@@ -104,7 +111,7 @@ test.each(MALFORMED)('%s is refused with problem details', async (_name, body, h
 })
 
 test('a request that breaks the standard is told which fields do', async () => {
-  const answer = await ask(edgeOver(), { id: '1', imp: [{ id: '1', bidfloor: 'much' }] })
+  const answer = await ask(edgeOver(), { id: '1', imp: [{ ...BANNER, bidfloor: 'much' }] })
   const { errors } = (await answer.json()) as { errors: { path: string }[] }
   expect(errors.map(({ path }) => path)).toEqual(['imp[0].bidfloor'])
 })
@@ -136,11 +143,14 @@ const CASES: readonly [name: string, request: object, bids: number, campaigns?: 
   ['two impressions, one campaign, a test', { test: 1, imp: [IMP, { ...IMP, id: '2' }] }, 1],
   ['an unknown placement', { imp: [{ ...IMP, tagid: 'plc_zzz' }] }, 1],
 ]
-test.each(CASES)('%s', async (_name, change, bids, campaigns) => {
-  const world = edgeOver(campaigns)
-  expect(await bidsOf(await ask(world, { ...REQUEST, ...change }))).toHaveLength(bids)
-  expect(world.counter('noBids')).toBe(bids === 0 ? 1 : 0)
-})
+test.each(CASES.map(([name, change, bids, campaigns]) => ({ name, change, bids, campaigns })))(
+  '$name',
+  async ({ change, bids, campaigns }) => {
+    const world = edgeOver(campaigns)
+    expect(await bidsOf(await ask(world, { ...REQUEST, ...change }))).toHaveLength(bids)
+    expect(world.counter('noBids')).toBe(bids === 0 ? 1 : 0)
+  },
+)
 
 test("the placement's floor, and what it and its publisher block, hold as the request's do", async () => {
   const world = edgeOver()
@@ -160,7 +170,13 @@ test.each([
   ['its id in an app', { imp: [BANNER], app: { publisher: { id: PUBLISHER.id } } }, 0, 256, 700_000],
   ['its domain', { imp: [BANNER], site: { domain: 'www.news.example' } }, 0, 256, 700_000],
   ['the domain of its page', { imp: [BANNER], site: { page: 'https://news.example/a' } }, 0, 256, 700_000],
-  ['its domain, where the id is not ours', { imp: [BANNER], site: { domain: 'news.example', publisher: { id: '7' } } }, 0, 256, 700_000],
+  [
+    'its domain, where the id is not ours',
+    { imp: [BANNER], site: { domain: 'news.example', publisher: { id: '7' } } },
+    0,
+    256,
+    700_000,
+  ],
   ['nothing', { imp: [BANNER], site: { domain: 'other.example' } }, 0, 0, 800_000],
 ])('a publisher is known by %s', async (_name, request, placement, publisher, sharePpm) => {
   const world = edgeOver()
@@ -180,7 +196,8 @@ test.each([
   expect(await bidsOf(await ask(world, { ...REQUEST, device }))).toHaveLength(bids)
 })
 
-const IPAD = 'Mozilla/5.0 (iPad; CPU OS 16_0 like Mac OS X) AppleWebKit/605.1.15 Version/16.0 Mobile/15E148 Safari/604.1'
+const IPAD =
+  'Mozilla/5.0 (iPad; CPU OS 16_0 like Mac OS X) AppleWebKit/605.1.15 Version/16.0 Mobile/15E148 Safari/604.1'
 test.each([
   [{ devicetype: 2 }, 1],
   [{ devicetype: 1 }, 2],
@@ -220,7 +237,9 @@ test('people whose devices hide who they are do not share a frequency cap', asyn
 
 test('an ad cannot break out of its markup, and its HTML runs in a frame without an origin', async () => {
   const evil = `"><script>steal()</script>\${CLICK_URL}|\${CLICK_URL_ENC}`
-  const html = plainCampaign(1, { ads: [plainAd(1, 0, { creative: { kind: 'html', w: 300, h: 250, html: evil } })] })
+  const html = plainCampaign(1, {
+    ads: [plainAd(1, 0, { creative: { kind: 'html', w: 300, h: 250, html: evil } })],
+  })
   const [bid] = await bidsOf(await ask(edgeOver([html]), REQUEST))
   const { farthing } = bid!['ext'] as { farthing: { clickUrl: string } }
   const adm = bid!['adm'] as string
@@ -230,7 +249,9 @@ test('an ad cannot break out of its markup, and its HTML runs in a frame without
 })
 
 test('secure: 1 gets no asset over plain HTTP', async () => {
-  const plain = plainAd(1, 0, { creative: { kind: 'image', w: 300, h: 250, imageUrl: 'http://cdn.example/a.png' } })
+  const plain = plainAd(1, 0, {
+    creative: { kind: 'image', w: 300, h: 250, imageUrl: 'http://cdn.example/a.png' },
+  })
   const world = edgeOver([plainCampaign(1, { ads: [plain] })])
   expect(await bidsOf(await ask(world, { ...REQUEST, imp: [{ ...IMP, secure: 1 }] }))).toHaveLength(0)
   expect(await bidsOf(await ask(world, REQUEST))).toHaveLength(1)

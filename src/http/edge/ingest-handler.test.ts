@@ -1,0 +1,212 @@
+import { expect, test } from 'bun:test'
+import { plainCampaign } from '../../../test/random-campaigns.ts'
+import { MemoryLog } from '../../adapters/memory/log.ts'
+import { hash32 } from '../../core/bytes.ts'
+import { formatId } from '../../core/ids.ts'
+import { DAY_MS, MINUTE_MS, rfc3339 } from '../../core/time.ts'
+import { Reason } from '../../records/reasons.ts'
+import { RecordKind } from '../../records/record.ts'
+import { handleIngest, INGEST_BYTES_MAX, INGEST_ITEMS_MAX } from './ingest-handler.ts'
+import { BROWSER, NOW, PARTITIONS, PLACEMENT, TestEdge } from './test-edge.ts'
+
+const AD = plainCampaign(1).ads[0]!.id
+const OWNER = plainCampaign(1).advertiserId
+
+function edgeOver() {
+  return new TestEdge([plainCampaign(1)], new MemoryLog(PARTITIONS, { now: () => NOW }))
+}
+type World = ReturnType<typeof edgeOver>
+
+function post(world: World, body: unknown, kind: 'click' | 'impression' = 'click') {
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  return handleIngest(world.edge, new Request('http://x/events/click', { method: 'POST', body: text }), kind)
+}
+const click = (change: object = {}) => ({ click_id: 'c1', ad_id: AD, timestamp: rfc3339(NOW), ...change })
+
+interface Answer {
+  readonly accepted: number
+  readonly refused: readonly { readonly index: number; readonly code: string }[]
+}
+
+test('an event is in the log, on the partition of its id, when it is accepted', async () => {
+  const world = edgeOver()
+  const answer = await post(
+    world,
+    click({ placement_id: PLACEMENT.id, country: 'USA', device_type: 'mobile' }),
+  )
+  expect(answer.status).toBe(202)
+  expect(await answer.json()).toEqual({ accepted: 1, refused: [] })
+  const [record] = world.records()
+  expect([record!.kind, record!.partition]).toEqual([RecordKind.ingested, hash32('c1') % PARTITIONS])
+  expect(world.jsonRecords()[0]).toMatchObject({
+    type: 'click',
+    eventId: 'c1',
+    campaign: 256,
+    placement: 256,
+    publisher: 256,
+    sharePpm: 700_000,
+    timestamp: NOW,
+    device: 2,
+    verdict: Reason.none,
+  })
+})
+
+test('an impression has an impression_id', async () => {
+  const world = edgeOver()
+  const { click_id: id, ...event } = click()
+  expect((await post(world, { ...event, impression_id: id }, 'impression')).status).toBe(202)
+  expect((await post(world, click(), 'impression')).status).toBe(400)
+  expect(world.jsonRecords().map(({ type }) => type)).toEqual(['impression'])
+})
+
+const REFUSED: readonly [name: string, change: object, code: string][] = [
+  ['no click_id', { click_id: undefined }, 'invalid'],
+  ['an empty click_id', { click_id: '' }, 'invalid'],
+  ['a click_id that is too long', { click_id: 'x'.repeat(201) }, 'invalid'],
+  ['a number for a click_id', { click_id: 7 }, 'invalid'],
+  ['no ad_id', { ad_id: undefined }, 'invalid'],
+  ['no timestamp', { timestamp: undefined }, 'invalid'],
+  ['a number for a timestamp', { timestamp: NOW }, 'invalid'],
+  ['a timestamp without a zone', { timestamp: '2026-11-01T12:00:00' }, 'invalid'],
+  ['a timestamp in words', { timestamp: 'yesterday' }, 'invalid'],
+  ['February 30th', { timestamp: '2026-02-30T12:00:00Z' }, 'invalid'],
+  ['an hour that is not there', { timestamp: '2026-11-01T24:00:00Z' }, 'invalid'],
+  ['a number for a country', { country: 1 }, 'invalid'],
+  ['a list for a user agent', { user_agent: [] }, 'invalid'],
+  ['more than 7 days ago', { timestamp: rfc3339(NOW - 7 * DAY_MS - 1) }, 'expired'],
+  ['more than 5 minutes ahead', { timestamp: rfc3339(NOW + 5 * MINUTE_MS + 1) }, 'future'],
+  ['an ad that is not there', { ad_id: 'ad_zzzz' }, 'unknownAd'],
+  ['an ad id that is none', { ad_id: 'x' }, 'unknownAd'],
+  ["another advertiser's ad", { advertiser_id: formatId('advertiser', 512) }, 'unknownAd'],
+]
+test.each(REFUSED)('%s is refused, and the good events beside it are not', async (_name, change, code) => {
+  const world = edgeOver()
+  const bad = click(change)
+  const answer = await post(world, [click({ click_id: 'a' }), bad, click({ click_id: 'b' })])
+  expect(answer.status).toBe(202)
+  const { accepted, refused } = (await answer.json()) as Answer
+  const id = typeof bad.click_id === 'string' ? bad.click_id : null
+  expect([accepted, refused.length]).toEqual([2, 1])
+  expect(refused[0]).toMatchObject({ index: 1, click_id: id, code })
+  expect(
+    world
+      .jsonRecords()
+      .map(({ eventId }) => eventId)
+      .sort(),
+  ).toEqual(['a', 'b'])
+
+  const alone = await post(world, bad)
+  expect([alone.status, alone.headers.get('content-type')]).toEqual([400, 'application/problem+json'])
+  expect(world.records()).toHaveLength(2)
+})
+
+test('7 days ago and 5 minutes ahead still count, in any offset and to any fraction', async () => {
+  const world = edgeOver()
+  const times = [
+    rfc3339(NOW - 7 * DAY_MS),
+    rfc3339(NOW + 5 * MINUTE_MS),
+    '2026-11-01T14:00:00.123456789+02:00',
+    '2026-11-01t12:00:00z',
+  ]
+  const answer = await post(
+    world,
+    times.map((timestamp, i) => click({ click_id: `c${i}`, timestamp })),
+  )
+  expect(((await answer.json()) as Answer).accepted).toBe(4)
+})
+
+const WHOLE: readonly [name: string, body: unknown, status: number][] = [
+  ['an empty array', [], 400],
+  ['no JSON', '{', 400],
+  ['nothing', '', 400],
+  ['a number', 7, 400],
+  ['null', 'null', 400],
+  ['too many events', Array.from({ length: INGEST_ITEMS_MAX + 1 }, () => click()), 400],
+  ['a body that is too large', `"${'x'.repeat(INGEST_BYTES_MAX)}"`, 413],
+  ['too deep', '['.repeat(10_000), 400],
+]
+test.each(WHOLE)('%s is refused as a whole', async (_name, body, status) => {
+  const world = edgeOver()
+  const answer = await post(world, body)
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([status, 'application/problem+json'])
+  expect(world.records()).toHaveLength(0)
+})
+
+test('an array whose items are all bad is answered item by item', async () => {
+  const answer = await post(edgeOver(), [7, null, [], 'x'])
+  const { accepted, refused } = (await answer.json()) as Answer
+  expect([answer.status, accepted, refused.map(({ code }) => code)]).toEqual([
+    202,
+    0,
+    ['invalid', 'invalid', 'invalid', 'invalid'],
+  ])
+})
+
+const KEYS: readonly [
+  name: string,
+  principal: { role: string; accountId: string | null } | null,
+  status: number,
+][] = [
+  ['no key', null, 401],
+  ["an advertiser's key", { role: 'advertiser', accountId: OWNER }, 403],
+  ['a reader', { role: 'reader', accountId: OWNER }, 403],
+  ['an ingest key of the account', { role: 'ingest', accountId: OWNER }, 202],
+  ['an ingest key of no account', { role: 'ingest', accountId: null }, 202],
+  ['an ingest key of another account', { role: 'ingest', accountId: formatId('advertiser', 512) }, 400],
+  ['an admin', { role: 'admin', accountId: null }, 202],
+]
+test.each(KEYS)('%s', async (_name, principal, status) => {
+  const world = edgeOver()
+  world.principal = principal
+  expect((await post(world, click())).status).toBe(status)
+  expect(world.records()).toHaveLength(status === 202 ? 1 : 0)
+})
+
+test('content that differs in any field, unknown ones too, differs in its hash; order and receipt do not matter', async () => {
+  const world = edgeOver()
+  const hashOf = async (event: object) => {
+    await post(world, event)
+    return world.jsonRecords().at(-1)!['contentHash']
+  }
+  const first = await hashOf(click({ metadata: { a: 1, b: [2] } }))
+  expect(first).toMatch(/^[0-9a-f]{32}$/)
+  world.now += 1000
+  const { click_id, ...rest } = click({ metadata: { b: [2], a: 1 } })
+  expect(await hashOf({ ...rest, click_id })).toBe(first)
+  for (const other of [{ metadata: { a: 1, b: [3] } }, { metadata: { a: 1, b: [2] }, unknown: 1 }, {}]) {
+    expect(await hashOf(click(other))).not.toBe(first)
+  }
+})
+
+test.each([
+  ['a person', { user_agent: BROWSER }, Reason.none],
+  ['nothing said', {}, Reason.none],
+  ['a robot', { user_agent: 'Googlebot/2.1' }, Reason.crawler],
+  ['an empty user agent', { user_agent: '' }, Reason.crawler],
+])('%s is accepted, its verdict in the record', async (_name, change, verdict) => {
+  const world = edgeOver()
+  expect((await post(world, click(change))).status).toBe(202)
+  expect(world.jsonRecords()[0]!['verdict']).toBe(verdict)
+})
+
+test('a country is known by either of its codes, or by the address', async () => {
+  const world = edgeOver()
+  for (const [i, change] of [{ country: 'DEU' }, { country: 'de' }, { ip: '203.0.113.9' }].entries()) {
+    await post(world, click({ click_id: `c${i}`, ...change }))
+  }
+  expect(new Set(world.jsonRecords().map(({ country }) => country)).size).toBe(1)
+  expect(world.jsonRecords()[0]!['country']).toBeGreaterThan(0)
+})
+
+test('when the log refuses or is overloaded, the sender is told to send again', async () => {
+  const world = edgeOver()
+  world.log.failNext('lost')
+  const lost = await post(world, click())
+  world.overloaded = true
+  const shed = await post(world, click())
+  for (const answer of [lost, shed]) {
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1'])
+    expect(answer.headers.get('content-type')).toBe('application/problem+json')
+  }
+  expect([world.records().length, world.edge.log.buffer.byteLength]).toEqual([0, 0])
+})

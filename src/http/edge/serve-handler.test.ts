@@ -1,0 +1,55 @@
+import { expect, test } from 'bun:test'
+import { plainCampaign } from '../../../test/random-campaigns.ts'
+import { MemoryLog } from '../../adapters/memory/log.ts'
+import { handleServe, tagScript } from './serve-handler.ts'
+import { get, NOW, PARTITIONS, PLACEMENT, PUBLIC_URL, TestEdge } from './test-edge.ts'
+
+function edgeOver(amountMicros = 1_000_000) {
+  const campaign = plainCampaign(1, { bid: { model: 'cpm', amountMicros } })
+  return new TestEdge([campaign], new MemoryLog(PARTITIONS, { now: () => NOW }))
+}
+const url = (query: string) => `${PUBLIC_URL}/serve?${query}`
+
+test('a placement gets a page for its frame, or JSON for the tag, from any origin', async () => {
+  const world = edgeOver()
+  const page = handleServe(world.auction, get(url(`placement=${PLACEMENT.id}`)))
+  expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
+  expect(await page.text()).toContain('<img src="https://cdn.example.com/a.png"')
+  const json = handleServe(world.auction, get(url(`format=json&placement=${PLACEMENT.id}`)))
+  for (const answer of [page, json]) {
+    expect(answer.headers.get('access-control-allow-origin')).toBe('*')
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+  }
+  const ad = (await json.json()) as Record<string, unknown>
+  expect(Object.keys(ad).sort()).toEqual(
+    ['adId', 'adm', 'campaignId', 'clickUrl', 'h', 'impressionId', 'impressionUrl', 'w'].sort(),
+  )
+})
+
+test('an unknown placement is 404 with problem details, which the page may read', () => {
+  for (const id of ['plc_zzz', 'pub_74', '']) {
+    const answer = handleServe(edgeOver().auction, get(url(`placement=${id}`)))
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([404, 'application/problem+json'])
+    expect(answer.headers.get('access-control-allow-origin')).toBe('*')
+  }
+})
+
+test('no ad is 204: below the floor of the placement', () => {
+  const world = edgeOver(999_999)
+  world.placements.set(256, { ...PLACEMENT, floorCpmMicros: 1_000_000 })
+  const answer = handleServe(world.auction, get(url(`placement=${PLACEMENT.id}`)))
+  expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([204, '*'])
+})
+
+test('a preflight is answered', () => {
+  const answer = handleServe(edgeOver().auction, get(url(`placement=${PLACEMENT.id}`), {}, 'OPTIONS'))
+  expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([204, '*'])
+  expect(answer.headers.get('access-control-allow-methods')).toContain('GET')
+})
+
+test('the tag is a script that names this installation', () => {
+  const script = tagScript(PUBLIC_URL)
+  expect(() => new Function(script)).not.toThrow()
+  expect(script).toContain(JSON.stringify(PUBLIC_URL))
+  expect(script).toContain("'allow-scripts allow-popups allow-popups-to-escape-sandbox'")
+})
