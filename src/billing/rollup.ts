@@ -20,7 +20,7 @@ export function rollup(
 ): RollupRow {
   const { partition, changes } = turn
   const now = partition.head.time
-  const late = eventTime + MINUTE_MS + OPEN_MS < now
+  const late = Math.floor(eventTime / MINUTE_MS) * MINUTE_MS + OPEN_MS < now
   const minute = Math.floor((late ? now : eventTime) / MINUTE_MS) * MINUTE_MS
   const key = `${minute}|${of.ad}|${of.placement}|${of.country}|${of.device}`
   let row = changes.rollups.get(key)

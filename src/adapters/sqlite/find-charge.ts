@@ -75,12 +75,13 @@ function chargedImpression(
   for (const block of changes.blocks) blocks.push(block.items)
   const rows = store.all<{ items: Uint8Array }>(
     `SELECT block.items FROM entry JOIN block ON block.number = entry.number
-     WHERE entry.number BETWEEN ? AND ? AND entry.kind = ? AND entry.at BETWEEN ? AND ?`,
+     WHERE entry.number BETWEEN ? AND ? AND entry.kind = ? AND entry.received_at BETWEEN ? AND ?`,
     [
       partition.number * CHAIN_STRIDE,
       (partition.number + 1) * CHAIN_STRIDE - 1,
       EntryKind.impressions,
-      chosenAt,
+      // A block is found by the second whose impressions it holds: it may close much later.
+      Math.floor(chosenAt / 1000) * 1000,
       chosenAt + RENDERED_WITHIN_MS,
     ],
   )

@@ -1,5 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
-import { CommandsUnavailable } from '../../ports/control.ts'
+import { CommandsUnavailable, QueryRefused } from '../../ports/control.ts'
 import { HttpProblem, problemResponse } from '../problem.ts'
 import { accountRoutes, keyRoutes } from './accounts.ts'
 import { billingRoutes } from './billing.ts'
@@ -33,6 +33,14 @@ export function controlApp(deps: ControlDeps): OpenAPIHono {
   })
   app.onError(error => {
     if (error instanceof HttpProblem) return error.response()
+    if (error instanceof QueryRefused) {
+      return problemResponse(
+        error.status,
+        error.message,
+        [],
+        error.status === 503 ? { 'Retry-After': '1' } : {},
+      )
+    }
     if (error instanceof CommandsUnavailable) {
       return problemResponse(503, 'The edit was not decided in time. It may still be.', [], {
         'Retry-After': '1',
