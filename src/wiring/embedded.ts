@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { nextBootNumber } from '../adapters/boot-number.ts'
 import { openCountryTable } from '../adapters/geo/country.ts'
 import { openKeys } from '../adapters/signing-keys.ts'
+import { nativeMac } from '../adapters/signing-mac.ts'
 import { openDataFolder } from '../adapters/sqlite/data-folder.ts'
 import type { Decided } from '../billing/decider.ts'
 import { AdTexts } from '../campaigns/ad-texts.ts'
@@ -185,7 +186,7 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
   const requestCounts = new RequestCounts()
   const agents = new AgentClassifier()
   const country = openCountryTable(options.geo ?? undefined)
-  const signer = new TokenSigner(keys.signing)
+  const signer = new TokenSigner(keys.signing, nativeMac)
   const boot = nextBootNumber(folder.path, clock.now())
 
   let server: RunningServer | null = null
