@@ -87,7 +87,7 @@ function readArguments(args: readonly string[]): { short: boolean; json: string 
   for (let i = 0; i < args.length; i++) {
     if (args[i] === '--short') short = true
     else if (args[i] === '--json' && args[i + 1] !== undefined) json = args[++i]!
-    else throw new UsageError(`bench does not take ${args[i]}.`)
+    else throw new UsageError(`There is no option ${args[i]}. There is --short, --json FILE.`)
   }
   return { short, json }
 }

@@ -1,50 +1,35 @@
 import { readEnvironment, readServeOptions, UsageError } from './config.ts'
+import { type Command, helpOf, isCommand, OVERVIEW } from './help.ts'
 import { startEmbedded } from './wiring/embedded.ts'
 
-const USAGE = `farthing: a self-hosted real-time advertising platform
-
-  farthing serve [options]      run everything in one process, on embedded engines
-    --host 127.0.0.1  --port 8080  --data ./data  --public-url URL
-    --trusted-proxies CIDR,CIDR   whose X-Forwarded-For is believed (default: loopback)
-    --data-centres FILE           addresses from which people do not browse, one CIDR a line
-    --geo FILE.mmdb               countries by address, in place of the table that ships
-    --hold-ms 60000               how long a click waits for its impression
-  farthing demo [--port N] [--data DIR]    the demonstration: seeds campaigns and sends traffic
-  farthing verify --data DIR    checks the books of a stopped installation
-  farthing rebuild --data DIR   makes the tables anew from the log, and compares
-  farthing keys rotate --data DIR
-  farthing bench [--short] [--json FILE]   measures a checkout, beside the limits
-
-Example: farthing serve --port 8080 --data ./data
-`
-
 async function main(args: readonly string[]): Promise<number> {
-  const [command, ...rest] = args
-  const ownHelp = command === 'demo' || command === 'bench'
-  if (
-    command === undefined ||
-    (rest.includes('--help') && !ownHelp) ||
-    command === '--help' ||
-    command === 'help'
-  ) {
-    process.stdout.write(USAGE)
-    return command === undefined ? 2 : 0
+  const [name, ...rest] = args[0] === 'help' ? [...args.slice(1), '--help'] : args
+  if (name === undefined || name === '--help' || name === '-h') {
+    process.stdout.write(OVERVIEW)
+    return args.length === 0 ? 2 : 0
   }
+  if (!isCommand(name)) throw new UsageError(`There is no command ${name}.`)
+  if (rest.includes('--help') || rest.includes('-h')) {
+    process.stdout.write(helpOf(name))
+    return 0
+  }
+  return run(name, rest)
+}
+
+async function run(command: Command, args: readonly string[]): Promise<number> {
   switch (command) {
     case 'serve':
-      return serve(rest)
+      return serve(args)
     case 'demo':
-      return (await import('./demo/demo.ts')).demo(rest)
+      return (await import('./demo/demo.ts')).demo(args)
     case 'verify':
-      return (await import('./wiring/books.ts')).verifyBooks(rest)
+      return (await import('./wiring/books.ts')).verifyBooks(args)
     case 'rebuild':
-      return (await import('./wiring/books.ts')).rebuildBooks(rest)
+      return (await import('./wiring/books.ts')).rebuildBooks(args)
     case 'keys':
-      return (await import('./wiring/books.ts')).keys(rest)
+      return (await import('./wiring/books.ts')).keys(args)
     case 'bench':
-      return (await import('../bench/main.ts')).bench(rest)
-    default:
-      throw new UsageError(`There is no command ${command}.`)
+      return (await import('../bench/main.ts')).bench(args)
   }
 }
 
@@ -59,10 +44,12 @@ async function serve(args: readonly string[]): Promise<number> {
   return 0
 }
 
+const args = process.argv.slice(2)
 try {
-  process.exit(await main(process.argv.slice(2)))
+  process.exit(await main(args))
 } catch (error) {
-  if (error instanceof UsageError) console.error(`farthing: ${error.message} Run 'farthing --help'.`)
-  else console.error(`farthing: ${error instanceof Error ? error.message : String(error)}`)
-  process.exit(error instanceof UsageError ? 2 : 1)
+  console.error(`farthing: ${error instanceof Error ? error.message : String(error)}`)
+  if (!(error instanceof UsageError)) process.exit(1)
+  console.error(`See './farthing ${isCommand(args[0]) ? `${args[0]} ` : ''}--help'.`)
+  process.exit(2)
 }

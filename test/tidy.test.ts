@@ -37,12 +37,13 @@ const RULES = Object.keys(RULES_KNOW)
 const KNOWS: Record<string, readonly string[]> = {
   ...RULES_KNOW,
   config: ['core'],
+  help: [],
   console: ['core'],
   adapters: RULES,
   http: [...RULES, 'config', 'console'],
   wiring: [...RULES, 'config', 'console', 'adapters', 'http'],
   demo: ['core', 'config', 'wiring'],
-  main: [...RULES, 'config', 'console', 'adapters', 'http', 'wiring', 'demo'],
+  main: [...RULES, 'config', 'console', 'adapters', 'http', 'wiring', 'demo', 'help'],
 }
 /** A port names the rows that it carries: types only, so that nothing of them is there at run time. */
 const KNOWS_TYPES_OF: Record<string, readonly string[]> = {

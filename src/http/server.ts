@@ -45,7 +45,7 @@ export function startServer(options: ServerOptions): RunningServer {
   const { edge, control, status } = options
   const auction: AuctionDependencies = { ...options, sampler: new Sampler(options.sample) }
   const metrics = new Metrics(edge.counters, status)
-  const server = Bun.serve({
+  const server = listening(options, {
     hostname: options.host,
     port: options.port,
     idleTimeout: IDLE_SECONDS,
@@ -112,6 +112,29 @@ export function startServer(options: ServerOptions): RunningServer {
       await Promise.race([server.stop(), Bun.sleep(3000)])
       await server.stop(true)
     },
+  }
+}
+
+/** As Bun.serve; a port or address that cannot be had is said with what to do. */
+function listening(
+  { host, port }: ServerOptions,
+  serving: Bun.Serve.Options<undefined>,
+): Bun.Server<undefined> {
+  try {
+    return Bun.serve(serving)
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    if (code === 'EADDRINUSE') {
+      throw new Error(`Port ${port} of ${host} is in use. Give another with --port; 0 takes a free one.`, {
+        cause,
+      })
+    }
+    if (code === 'EACCES')
+      throw new Error(`Port ${port} is not for this user: give one from 1024 on.`, { cause })
+    throw new Error(
+      `${host}:${port} cannot be listened on (${String(code ?? cause)}). See --host and --port.`,
+      { cause },
+    )
   }
 }
 

@@ -9,7 +9,7 @@ import { verify } from '../adapters/sqlite/queries-ledger.ts'
 import { ReadStore } from '../adapters/sqlite/read-store.ts'
 import { SqliteStore } from '../adapters/sqlite/store.ts'
 import { Decider } from '../billing/decider.ts'
-import { UsageError } from '../config.ts'
+import { readFlags, UsageError } from '../config.ts'
 import type { EventLog } from '../ports/event-log.ts'
 import { PARTITIONS } from './embedded.ts'
 
@@ -69,7 +69,7 @@ export function rebuildBooks(args: readonly string[]): number {
 
 /** `farthing keys rotate`. */
 export function keys(args: readonly string[]): number {
-  if (args[0] !== 'rotate') throw new UsageError('keys takes rotate.')
+  if (args[0] !== 'rotate') throw new UsageError('Say what to do with the keys: rotate.')
   const { folder, close } = openStopped(args.slice(1))
   try {
     console.log(
@@ -110,11 +110,11 @@ function digest(store: ReadStore, sql: string): string {
 }
 
 function openStopped(args: readonly string[]) {
-  const at = args.indexOf('--data')
-  const path = at < 0 ? undefined : args[at + 1]
-  if (path === undefined) throw new UsageError('--data DIR is needed.')
-  if (!existsSync(join(path, 'store.sqlite')))
-    throw new UsageError(`${path} is not a data folder of Farthing.`)
+  const { data: path } = readFlags(args, { data: '' })
+  if (path === '') throw new UsageError('Say whose books: --data DIR.')
+  if (!existsSync(join(path, 'store.sqlite'))) {
+    throw new UsageError(`${path} holds no books of Farthing. Give the folder that 'serve' has as --data.`)
+  }
   const folder = openDataFolder(path)
   return { folder, close: () => folder.close() }
 }

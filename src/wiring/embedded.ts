@@ -307,7 +307,13 @@ function campaignNumber(id: string): number {
 
 function readDataCentres(path: string | null): DataCentres {
   if (path === null) return DataCentres.none
-  const parsed = DataCentres.parse(readFileSync(path, 'utf8'))
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new Error(`--data-centres: ${path} cannot be read. It takes a file with a CIDR a line.`, { cause })
+  }
+  const parsed = DataCentres.parse(text)
   if (parsed.ok) return parsed.value
   throw new Error(`${path}: ${parsed.errors.map(error => `${error.path} ${error.message}`).join('; ')}`)
 }
@@ -315,7 +321,8 @@ function readDataCentres(path: string | null): DataCentres {
 function readRanges(text: string): AddressRanges {
   const blocks = text.split('\n').map(line => {
     const block = parseCidr(line.trim())
-    if (block === null) throw new Error(`--trusted-proxies: ${line} is not a block of addresses.`)
+    if (block === null)
+      throw new Error(`--trusted-proxies: ${line} is no block of addresses, such as 10.0.0.0/8.`)
     return block
   })
   return new AddressRanges(blocks)

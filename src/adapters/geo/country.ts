@@ -21,7 +21,7 @@ export class CountryTableError extends Error {
   readonly code: 'unreadable' | 'malformed'
 
   constructor(code: 'unreadable' | 'malformed', path: string, cause: unknown) {
-    super(`The country table ${path} is ${code}`, { cause })
+    super(`The country table ${path} is ${code}: --geo takes a MaxMind DB file (.mmdb).`, { cause })
     this.code = code
   }
 }

@@ -23,15 +23,17 @@ const heldLocks = new Set<Database>()
  * Throws DataFolderHeld, which names the process that holds it.
  */
 export function openDataFolder(path: string): DataFolder {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
-  const lock = new Database(join(path, 'lock.sqlite'), { create: true })
+  const lock = openLock(path)
   const holder = join(path, 'holder.txt')
   try {
     lock.run('BEGIN EXCLUSIVE')
   } catch (error) {
     lock.close()
     if (!(error instanceof SQLiteError) || !error.code?.startsWith('SQLITE_BUSY')) throw error
-    throw new DataFolderHeld(`${path} is in use by ${textOr(holder, 'another process')}`, { cause: error })
+    const by = textOr(holder, 'another process')
+    throw new DataFolderHeld(`${path} is in use by ${by}. Stop that one first, or take another --data.`, {
+      cause: error,
+    })
   }
   heldLocks.add(lock)
   // Beside the lock, not in it: nobody can read a database in an exclusive transaction.
@@ -46,6 +48,18 @@ export function openDataFolder(path: string): DataFolder {
       heldLocks.delete(lock)
       lock.close()
     },
+  }
+}
+
+function openLock(path: string): Database {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    return new Database(join(path, 'lock.sqlite'), { create: true })
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`${path} cannot be a data folder (${why}). Give one that may be written as --data.`, {
+      cause,
+    })
   }
 }
 
