@@ -2,6 +2,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { pino } from 'pino'
 import { startServer } from '../src/http/server.ts'
+import { newStatus } from '../src/http/status.ts'
 import { capturedRequests } from '../test/random-campaigns.ts'
 import { openMarket } from './market.ts'
 
@@ -40,6 +41,6 @@ async function farthing(campaigns: number): Promise<string> {
     sample: () => {},
     logger: pino({ base: null }, pino.destination(2)),
     control: new OpenAPIHono(),
-    status: { ready: true, recording: true, problem: null, lagMs: 0, decided: 0, charged: 0 },
+    status: { ...newStatus(), ready: true },
   }).url
 }

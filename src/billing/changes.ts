@@ -1,6 +1,7 @@
 import type { CatalogChange } from '../campaigns/campaign.ts'
 import type { CommandOutcome, EntityTable } from '../ports/control.ts'
 import type { Effect } from '../records/events.ts'
+import { REASONS } from '../records/reasons.ts'
 import type { EntryRow } from './entry.ts'
 
 /** A state of a charge that is not one settled ledger entry. Append-only. */
@@ -78,6 +79,8 @@ export class Changes {
   readonly calendars = new Set<number>()
   /** Clicks and impressions that count, for the learned click rates: ad, placement, impressions, clicks. */
   readonly observed: number[] = []
+  /** Events that are not billed, by the number of their reason. */
+  readonly refused: number[] = new Array<number>(REASONS).fill(0)
 
   touchBudget(partition: number, campaign: number): void {
     setOf(this.budgets, partition).add(campaign)

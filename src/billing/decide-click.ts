@@ -8,7 +8,7 @@ import { impressionText, TOO_SOON_MS } from './decide-impression.ts'
 import { addEntry } from './ledger.ts'
 import { budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
-import { rollup } from './rollup.ts'
+import { countRefused, rollup } from './rollup.ts'
 import { addTransition, EventKind } from './transition.ts'
 
 /**
@@ -38,7 +38,7 @@ export function decideClick(
   if (verdict === Reason.crawler) {
     if (!token.cpm)
       addTransition(turn, token, impressionText(payload, at), EventKind.click, 'rejected', verdict)
-    rollup(turn, token, turn.receivedAt).rejected++
+    countRefused(turn, rollup(turn, token, turn.receivedAt), verdict)
     return
   }
   partition.bits.set(boot, BitKind.click, serial, chosenAt)
@@ -115,7 +115,7 @@ export function refuseClick(
   reason: number,
 ): void {
   if (!token.cpm) addTransition(turn, token, impressionText(payload, at), EventKind.click, 'rejected', reason)
-  rollup(turn, token, turn.receivedAt).rejected++
+  countRefused(turn, rollup(turn, token, turn.receivedAt), reason)
 }
 
 function refusal(turn: Turn, token: TokenBody, verdict: number): number {

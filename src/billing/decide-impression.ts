@@ -9,7 +9,7 @@ import { BlockItems } from './block.ts'
 import { closeBlocksBefore } from './decide-block.ts'
 import { type BudgetOf, budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
-import { rollup } from './rollup.ts'
+import { countRefused, rollup } from './rollup.ts'
 import { addTransition, EventKind } from './transition.ts'
 
 /** Clicks sooner than this after their impression are not a person's. */
@@ -40,7 +40,7 @@ export function decideImpression(
     // A crawler uses no token up: the first other event starts afresh.
     if (token.cpm)
       addTransition(turn, token, impressionText(payload, at), EventKind.impression, 'rejected', verdict)
-    rollup(turn, token, turn.receivedAt).rejected++
+    countRefused(turn, rollup(turn, token, turn.receivedAt), verdict)
     return false
   }
   const reason = refusal(turn, token, verdict)
@@ -74,7 +74,7 @@ function refuse(turn: Turn, token: TokenBody, payload: DataView, at: number, rea
   )
   if (token.cpm)
     addTransition(turn, token, impressionText(payload, at), EventKind.impression, 'rejected', reason)
-  rollup(turn, token, turn.receivedAt).rejected++
+  countRefused(turn, rollup(turn, token, turn.receivedAt), reason)
   return false
 }
 

@@ -3,11 +3,12 @@ import { hash32 } from '../core/bytes.ts'
 import { cpmMicros, impressionCost, micros, shareOf } from '../core/money.ts'
 import type { IngestedEvent } from '../records/events.ts'
 import { Reason } from '../records/reasons.ts'
+import type { RollupRow } from './changes.ts'
 import { closeBlocksBefore } from './decide-block.ts'
 import { addEntry } from './ledger.ts'
 import { budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
-import { rollup } from './rollup.ts'
+import { countRefused, rollup } from './rollup.ts'
 import { addTransitionAt, EventKind } from './transition.ts'
 
 /** An event that a server reported, its id seen for the first time: counted, and charged by the campaign's model. */
@@ -17,8 +18,7 @@ export function decideIngested(turn: Turn, event: IngestedEvent): void {
   const kind = event.type === 'click' ? EventKind.click : EventKind.impression
   const money = budgetOf(partition, event.campaign)
   if (money === null || event.verdict !== Reason.none) {
-    refuse(turn, event, money === null ? Reason.unknownAd : event.verdict)
-    row.rejected++
+    refuse(turn, event, row, money === null ? Reason.unknownAd : event.verdict)
     return
   }
   const billable = (money.budget.model === 'cpc') === (kind === EventKind.click)
@@ -29,8 +29,7 @@ export function decideIngested(turn: Turn, event: IngestedEvent): void {
         : impressionCost(cpmMicros(money.budget.amount), money.budget.remainder)
     const day = dayFor(turn, event.campaign, money, event.timestamp)
     if (day === null || !charge(money.budget, day, money.balance, cost.cost)) {
-      refuse(turn, event, Reason.budgetExhausted)
-      row.rejected++
+      refuse(turn, event, row, Reason.budgetExhausted)
       return
     }
     money.budget.remainder = cost.remainder
@@ -63,8 +62,9 @@ export function decideIngested(turn: Turn, event: IngestedEvent): void {
   else row.impressions++
 }
 
-function refuse(turn: Turn, event: IngestedEvent, reason: number): void {
+function refuse(turn: Turn, event: IngestedEvent, row: RollupRow, reason: number): void {
   const kind = event.type === 'click' ? EventKind.click : EventKind.impression
   const of = { campaign: event.campaign, ad: event.ad, eventSecond: hash32(event.eventId) }
   addTransitionAt(turn, of, event.eventId, kind, 'rejected', reason)
+  countRefused(turn, row, reason)
 }

@@ -185,6 +185,7 @@ describe('a click', () => {
     for (let i = 0; i < 50; i++) await clicked(bytes)
     expect(charges()).toBe(1)
     expect(store.all('SELECT count FROM repeat WHERE kind = 2', [])).toEqual([{ count: 49 }])
+    expect(told.reduce((sum, { repeated }) => sum + repeated, 0)).toBe(49)
     expect(sumOfAccounts()).toBe(0)
   })
 
@@ -239,6 +240,7 @@ describe('a click', () => {
     }
     expect(charges()).toBe(0)
     expect(refusals().at(-1)).toBe(reason)
+    expect(told.reduce((sum, { refused }) => sum + (refused[reason] ?? 0), 0)).toBe(1)
   })
 
   test('of a crawler uses the token up for nobody', async () => {

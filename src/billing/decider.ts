@@ -44,7 +44,23 @@ export interface Decided {
   readonly grants: readonly LeaseGrant[]
   readonly decided: number
   readonly charged: number
+  /** By the number of the reason. */
+  readonly refused: readonly number[]
+  /** Events that had been seen before. */
+  readonly repeated: number
   readonly lagMs: number
+}
+
+export const NOTHING_DECIDED: Decided = {
+  outcomes: [],
+  catalog: [],
+  observed: [],
+  grants: [],
+  decided: 0,
+  charged: 0,
+  refused: [],
+  repeated: 0,
+  lagMs: 0,
 }
 
 export interface DeciderOptions {
@@ -216,6 +232,8 @@ export class Decider {
     const now = this.options.clock.now()
     let charged = 0
     for (const row of changes.rollups.values()) charged += row.charges
+    let repeated = 0
+    for (const times of changes.repeats.values()) repeated += times
     this.options.tell({
       outcomes: changes.outcomes,
       catalog: changes.catalog,
@@ -223,6 +241,8 @@ export class Decider {
       grants: [],
       decided: records.length,
       charged,
+      refused: changes.refused,
+      repeated,
       lagMs: Math.max(0, now - records.at(-1)!.appendedAt),
     })
     if (changes.catalog.some(change => change.kind === 'campaign')) this.checkCalendars(now)
@@ -253,7 +273,7 @@ export class Decider {
       }
     }
     if (grants.length === 0) return
-    this.options.tell({ outcomes: [], catalog: [], observed: [], grants, decided: 0, charged: 0, lagMs: 0 })
+    this.options.tell({ ...NOTHING_DECIDED, grants })
   }
 
   private shardView(partition: Partition, number: number): ShardView | null {

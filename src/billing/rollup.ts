@@ -5,6 +5,12 @@ import type { Turn } from './partition.ts'
 /** A window is final an hour after its end. A minute less here: figures of the last minute are still on their way. */
 const OPEN_MS = HOUR_MS - MINUTE_MS
 
+/** Counts an event that is not billed: in its row, and by its reason for whoever watches. */
+export function countRefused(turn: Turn, row: RollupRow, reason: number): void {
+  row.rejected++
+  turn.changes.refused[reason]!++
+}
+
 /** The row that an event counts in: by its own time, or, where that window may be final already, by its arrival. */
 export function rollup(
   turn: Turn,

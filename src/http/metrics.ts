@@ -17,6 +17,8 @@ export class Metrics {
       () => status.decided,
     )
     this.counter('farthing_charged_total', 'Events that were charged.', () => status.charged)
+    this.counter('farthing_repeated_total', 'Events that had been seen before.', () => status.repeated)
+    this.refused(status)
     this.gauge(
       'farthing_decision_lag_seconds',
       'Age of the newest record at its decision.',
@@ -31,6 +33,19 @@ export class Metrics {
 
   text(): Promise<string> {
     return this.registry.metrics()
+  }
+
+  private refused({ refused }: Status): void {
+    new Counter({
+      name: 'farthing_refused_total',
+      help: 'Events that are not billed.',
+      labelNames: ['reason'],
+      registers: [this.registry],
+      collect() {
+        this.reset()
+        for (const [reason, events] of Object.entries(refused)) this.inc({ reason }, events)
+      },
+    })
   }
 
   private counter(name: string, help: string, read: () => number): void {

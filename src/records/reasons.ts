@@ -20,6 +20,8 @@ export const Reason = {
 export type Reason = (typeof Reason)[keyof typeof Reason]
 
 const NAMES = Object.keys(Reason)
+/** For tables by reason. */
+export const REASONS = NAMES.length
 
 export function reasonName(reason: number): string | null {
   return reason === Reason.none ? null : (NAMES[reason] ?? null)

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { LogPort } from '../adapters/sqlite/log-port.ts'
 import { SqliteStore } from '../adapters/sqlite/store.ts'
-import { Decider } from '../billing/decider.ts'
+import { Decider, NOTHING_DECIDED } from '../billing/decider.ts'
 import type { CatalogChange } from '../campaigns/campaign.ts'
 import type { FromDecider, ToBuilder, ToDecider } from './decider-messages.ts'
 
@@ -67,7 +67,7 @@ async function open(options: Extract<ToDecider, { kind: 'open' }>): Promise<void
   const served = [...decider.catalog()].filter(change => change.kind !== 'campaign')
   self.postMessage({
     kind: 'decided',
-    decided: { outcomes: [], catalog: served, observed: [], grants: [], decided: 0, charged: 0, lagMs: 0 },
+    decided: { ...NOTHING_DECIDED, catalog: served },
   })
   await decider.start()
   log.onAppend(() => drain())

@@ -19,7 +19,8 @@ import { Counters } from '../http/edge/counters.ts'
 import type { EdgeDependencies } from '../http/edge/dependencies.ts'
 import { RequestCounts } from '../http/edge/request-counts.ts'
 import { type RunningServer, startServer } from '../http/server.ts'
-import type { Status } from '../http/status.ts'
+import { newStatus, type Status } from '../http/status.ts'
+import { reasonName } from '../records/reasons.ts'
 import { RecordKind } from '../records/record.ts'
 import { AddressRanges, parseCidr } from '../screening/address-ranges.ts'
 import { AgentClassifier } from '../screening/agent.ts'
@@ -67,7 +68,7 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
   const directory = new Directory(adminKey)
   const log = await openLog({ path: folder.logPath, partitions: PARTITIONS })
   const counters = new Counters()
-  const status: Status = { ready: false, recording: true, problem: null, lagMs: 0, decided: 0, charged: 0 }
+  const status = newStatus()
 
   const shared = newSharedColumns()
   const edge = newEdgeColumns()
@@ -127,6 +128,12 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
     status.lagMs = decided.lagMs
     status.decided += decided.decided
     status.charged += decided.charged
+    status.repeated += decided.repeated
+    for (let reason = 0; reason < decided.refused.length; reason++) {
+      const name = reasonName(reason)
+      const refused = decided.refused[reason]!
+      if (name !== null && refused > 0) status.refused[name] = (status.refused[name] ?? 0) + refused
+    }
   }
 
   function observe(observed: readonly number[]): void {
