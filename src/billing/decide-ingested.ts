@@ -50,7 +50,8 @@ export function decideIngested(turn: Turn, event: IngestedEvent): void {
       amount: cost.cost,
       publisherAmount,
       feeAmount: micros(cost.cost - publisherAmount),
-      receivedAt: turn.receivedAt,
+      // Its own time, within the day that it was charged to: a refund gives the money back to that day.
+      receivedAt: Math.max(day.start, Math.min(event.timestamp, day.end - 1)),
       country: event.country,
       device: event.device,
       note: null,

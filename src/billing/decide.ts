@@ -175,6 +175,7 @@ function settleWaiting(turn: Turn, view: DataView): void {
 
 function claimIngested(turn: Turn, event: IngestedEvent, lookups: Lookups): void {
   const { partition, changes } = turn
+  if (!event.eventId.isWellFormed()) throw new BrokenRecord('an ingested id is not Unicode')
   const kind = event.type === 'click' ? 2 : 1
   switch (lookups.claimIngested(partition.number, event)) {
     case 'new':

@@ -1,6 +1,6 @@
 import { unreachable } from '../core/assert.ts'
 import { hash32 } from '../core/bytes.ts'
-import { parseUuid, partitionOf, readImpressionKey } from '../core/ids.ts'
+import { partitionOf } from '../core/ids.ts'
 import { type Outcome, refused } from '../core/outcome.ts'
 import type { Command } from '../records/events.ts'
 import {
@@ -63,10 +63,6 @@ export function commandPartition(
       return partitionOf(parseAccount('advertiser', field('advertiserId')) ?? 0) % partitions
     case 'createKey':
       return partitionOf(accountNumber(field('accountId')) ?? 0) % partitions
-    case 'refund':
-      return (
-        impressionPartition(field('eventId'), partitions) ?? partitionOf(command.target ?? 0) % partitions
-      )
     default:
       return partitionOf(command.target ?? 0) % partitions
   }
@@ -107,12 +103,4 @@ export function decideEdit(directory: Directory, command: Command, context: Edit
     default:
       return unreachable(command.name)
   }
-}
-
-function impressionPartition(eventId: unknown, partitions: number): number | null {
-  const bytes = typeof eventId === 'string' ? parseUuid(eventId) : null
-  // Only version 7 is ours; an ingested click may bring a UUID of its own.
-  if (bytes === null || bytes[6]! >> 4 !== 7) return null
-  const { partition } = readImpressionKey(new DataView(bytes.buffer), 0)
-  return partition < partitions ? partition : null
 }

@@ -12,6 +12,8 @@ const RENDERED_WITHIN_MS = 15 * 60_000
 
 interface StoredEntry {
   kind: number
+  event_second: number | null
+  received_at: number
   amount: number
   publisher_amount: number
   campaign: number
@@ -31,20 +33,23 @@ export function findCharge(
 ): ChargeFacts | null {
   const uuid = parseUuid(eventId)
   const key = uuid === null ? null : readImpressionKey(new DataView(uuid.buffer), 0)
-  const eventSecond = key === null ? hash32(eventId) : Math.floor(key.chosenAt / 1000)
-  const chosenAt = key?.chosenAt ?? 0
+  // An ingested id goes by its hash, and may be a UUID as impression ids are.
+  const hash = hash32(eventId)
+  const second = key === null ? hash : Math.floor(key.chosenAt / 1000)
   const stored = store
     .all<StoredEntry>(
-      `SELECT kind, amount, publisher_amount, campaign, ad, publisher, placement, country, device
-       FROM entry WHERE event_second = ? AND event = ?`,
-      [eventSecond, eventId],
+      `SELECT kind, event_second, received_at, amount, publisher_amount, campaign, ad, publisher, placement, country, device
+       FROM entry WHERE event_second IN (?, ?) AND event = ?`,
+      [second, hash, eventId],
     )
     .concat(changes.entries.filter(row => row.event === eventId).map(asStored))
   let charge = stored.find(row => row.kind === EntryKind.charge) ?? null
   if (charge === null && key !== null) {
-    charge = chargedImpression(store, partitions[key.partition], changes, uuid!, chosenAt)
+    charge = chargedImpression(store, partitions[key.partition], changes, uuid!, key.chosenAt)
   }
   if (charge === null) return null
+  const eventSecond = charge.event_second ?? second
+  const isIngested = key === null || (eventSecond === hash && eventSecond !== second)
   const refunds = stored.filter(row => row.kind === EntryKind.refund)
   return {
     eventId,
@@ -53,7 +58,7 @@ export function findCharge(
     publisherMicros: charge.publisher_amount,
     refundedMicros: refunds.reduce((sum, row) => sum + row.amount, 0),
     refundedPublisherMicros: refunds.reduce((sum, row) => sum + row.publisher_amount, 0),
-    chosenAt,
+    chosenAt: isIngested ? charge.received_at : key.chosenAt,
     campaign: charge.campaign,
     ad: charge.ad,
     publisher: charge.publisher,
@@ -88,11 +93,25 @@ function chargedImpression(
   for (const row of rows) blocks.push(row.items)
   for (const items of blocks) {
     const item = findItem(items, impressionId)
-    if (item !== null) return { ...item, kind: EntryKind.charge, publisher_amount: item.publisherAmount }
+    if (item !== null) {
+      const kind = EntryKind.charge
+      return {
+        ...item,
+        kind,
+        event_second: null,
+        received_at: item.at,
+        publisher_amount: item.publisherAmount,
+      }
+    }
   }
   return null
 }
 
 function asStored(row: EntryRow): StoredEntry {
-  return { ...row, publisher_amount: row.publisherAmount }
+  return {
+    ...row,
+    event_second: row.eventSecond,
+    received_at: row.receivedAt,
+    publisher_amount: row.publisherAmount,
+  }
 }

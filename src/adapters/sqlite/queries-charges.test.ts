@@ -44,6 +44,7 @@ test('a click charged in one step was reserved and charged at one time', async (
     amountMicros: 250_000,
     refundedMicros: 0,
     duplicates: 3,
+    conflicts: 0,
     history: [
       { state: 'reserved', at, reason: null },
       { state: 'charged', at, reason: null },

@@ -12,6 +12,8 @@ import type { ReadStore } from './read-store.ts'
 const RENDERED_WITHIN_MS = 15 * 60_000
 /** Blocks of one second close together, one for each currency; ISO 4217 has fewer than these. */
 const CURRENCIES_MAX = 256
+/** Repeats with other content are of a kind of their own, see billing/decide.ts. */
+const CONFLICT = 10
 
 interface State {
   readonly state: string
@@ -56,17 +58,21 @@ export function charge(store: ReadStore, eventId: string) {
 function readCharge(store: ReadStore, eventId: string) {
   const uuid = parseUuid(eventId)
   const key = uuid === null ? null : readImpressionKey(new DataView(uuid.buffer), 0)
-  const second = key === null ? hash32(eventId) : Math.floor(key.chosenAt / 1000)
+  // An ingested id goes by its hash, and may be a UUID as impression ids are.
+  const hash = hash32(eventId)
+  const second = key === null ? hash : Math.floor(key.chosenAt / 1000)
   const entries = store.all<EntryFacts>(
     `SELECT kind, at, amount, campaign, ad, advertiser, note FROM entry
-     WHERE event_second = ? AND event = ? ORDER BY number`,
+     WHERE event_second IN (?, ?) AND event = ? ORDER BY number`,
     second,
+    hash,
     eventId,
   )
   const transitions = store.all<TransitionFacts>(
     `SELECT kind, at, state, reason, campaign, ad, advertiser FROM transition
-     WHERE event_second = ? AND event = ? ORDER BY number`,
+     WHERE event_second IN (?, ?) AND event = ? ORDER BY number`,
     second,
+    hash,
     eventId,
   )
   const shown =
@@ -84,12 +90,13 @@ function readCharge(store: ReadStore, eventId: string) {
   )
   if (facts === null) return null
   const last = facts.states.at(-1)!
-  const repeats = store.one<{ count: number }>(
-    'SELECT coalesce(sum(count), 0) AS count FROM repeat WHERE event = ? AND kind IN (?, ?)',
-    eventId,
-    billable ?? EventKind.impression,
-    billable ?? EventKind.click,
-  )
+  const repeatsOf = (kind: EventKind | null, as = 0) =>
+    store.one<{ count: number }>(
+      'SELECT coalesce(sum(count), 0) AS count FROM repeat WHERE event = ? AND kind IN (?, ?)',
+      eventId,
+      as + (kind ?? EventKind.impression),
+      as + (kind ?? EventKind.click),
+    )?.count ?? 0
   return {
     eventId,
     campaignId: formatId('campaign', facts.campaign),
@@ -99,7 +106,8 @@ function readCharge(store: ReadStore, eventId: string) {
     reason: last.reason,
     amountMicros: facts.amount,
     refundedMicros: facts.refunded,
-    duplicates: repeats?.count ?? 0,
+    duplicates: repeatsOf(billable),
+    conflicts: repeatsOf(billable, CONFLICT),
     history: facts.states.map(({ state, at, reason }) => ({ state, at: rfc3339(at), reason })),
   }
 }

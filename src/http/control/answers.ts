@@ -94,6 +94,8 @@ export const charge = z
     amountMicros: micros,
     refundedMicros: micros,
     duplicates: z.int(),
+    /** Repeats of an ingested id with other content. */
+    conflicts: z.int(),
     history: z.array(z.object({ state, at: time, reason: z.string().nullable() })),
   })
   .meta({ id: 'Charge' })

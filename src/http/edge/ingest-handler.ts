@@ -119,6 +119,8 @@ function readEvent(
   if (typeof id !== 'string' || id.length === 0 || id.length > ID_CHARACTERS_MAX) {
     return invalid(idField, `must be a text of 1 to ${ID_CHARACTERS_MAX} characters`)
   }
+  // Half of a surrogate pair has no UTF-8: it would be one id with others, and no ledger could hash it.
+  if (!id.isWellFormed()) return invalid(idField, 'must be Unicode')
   const { ad_id, timestamp } = item
   if (typeof ad_id !== 'string') return invalid('ad_id', 'must be the id of an ad')
   const time = timeOf(timestamp)
