@@ -118,6 +118,8 @@ export class Decider {
 
   /** Takes what an earlier process left in the log, then opens an epoch of the treasury for this one. */
   async start(): Promise<void> {
+    // Before any batch: what that sends comes later in its sequence, and what is older would never be taken.
+    this.sendEffects(this.options.store.unsent())
     while (this.batch() > 0) await Promise.resolve()
     const now = this.options.clock.now()
     for (const partition of this.partitions) {
@@ -128,7 +130,6 @@ export class Decider {
       )
       for (const campaign of partition.budgets.keys()) this.awake.add(campaign)
     }
-    this.sendEffects(this.options.store.unsent())
     this.checkCalendars(now)
     await this.flush()
     while (this.batch() > 0) await Promise.resolve()

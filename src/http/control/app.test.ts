@@ -171,12 +171,12 @@ test('a command carries the body as sent, to where its entity lives', async () =
   })
 })
 
-test('a refund goes to the partition of its impression', async () => {
+test('a refund goes to the partition of its campaign', async () => {
   await made.call('POST', `/v1/charges/${EVENT}/refund`, { reason: 'asked for', amountMicros: 5 })
   const { name, home, body } = made.installation.submitted.at(-1)!
   expect({ name, home, body }).toEqual({
     name: 'refund',
-    home: 3,
+    home: partitionOf(parseId('campaign', made.campaign)!),
     body: { eventId: EVENT, reason: 'asked for', amountMicros: 5 },
   })
 })
