@@ -1,11 +1,14 @@
 /** A market of synthetic campaigns with money, wired for the auction's handler without threads or a log. */
 
 import { openCountryTable } from '../src/adapters/geo/country.ts'
+import { nativeMac } from '../src/adapters/signing-mac.ts'
 import { CatalogBuilder } from '../src/campaigns/catalog.ts'
 import { newEdgeColumns, newSharedColumns } from '../src/campaigns/catalog-columns.ts'
 import { CatalogReader } from '../src/campaigns/catalog-reader.ts'
+import { newAnswers } from '../src/http/edge/ad-forms.ts'
 import type { AuctionDependencies } from '../src/http/edge/auction-handler.ts'
 import { Counters } from '../src/http/edge/counters.ts'
+import type { EdgeDependencies } from '../src/http/edge/dependencies.ts'
 import { RequestCounts } from '../src/http/edge/request-counts.ts'
 import { Sampler } from '../src/http/edge/sampler.ts'
 import type { BidRequest } from '../src/openrtb/types.ts'
@@ -42,30 +45,32 @@ export async function openMarket(campaigns: number, requests: readonly BidReques
   columns.pacing.fill(1)
   const serving = new Serving(catalog, shared, columns, new ClickRates(shared), new FrequencyCaps())
   const country = openCountryTable(undefined)
+  const edge: EdgeDependencies = {
+    clock: { now: () => Date.now() },
+    partitions: PARTITIONS,
+    publicUrl: 'http://127.0.0.1:8080',
+    log: { buffer: new RecordBuffer(), flushed: () => Promise.resolve() },
+    signer: new TokenSigner([{ number: 1, secret: new Uint8Array(32).fill(7) }], nativeMac),
+    counters: new Counters(),
+    agents: new AgentClassifier(),
+    clickRate: new ClickRate({ seed: 1 }),
+    dataCentres: DataCentres.none,
+    trustedProxies: AddressRanges.of('127.0.0.0/8'),
+    countryOf: address => country.countryOf(address),
+    ad: () => null,
+    placement: () => null,
+    publisher: () => null,
+    publisherByDomain: () => null,
+    advertiser: () => null,
+    authenticate: () => null,
+  }
   const deps: AuctionDependencies = {
+    edge,
     serving,
     ids: new ImpressionIds(1, PARTITIONS),
     requestCounts: new RequestCounts(),
     sampler: new Sampler(() => {}),
-    edge: {
-      clock: { now: () => Date.now() },
-      partitions: PARTITIONS,
-      publicUrl: 'http://127.0.0.1:8080',
-      log: { buffer: new RecordBuffer(), flushed: () => Promise.resolve() },
-      signer: new TokenSigner([{ number: 1, secret: new Uint8Array(32).fill(7) }]),
-      counters: new Counters(),
-      agents: new AgentClassifier(),
-      clickRate: new ClickRate({ seed: 1 }),
-      dataCentres: DataCentres.none,
-      trustedProxies: AddressRanges.of('127.0.0.0/8'),
-      countryOf: address => country.countryOf(address),
-      ad: () => null,
-      placement: () => null,
-      publisher: () => null,
-      publisherByDomain: () => null,
-      advertiser: () => null,
-      authenticate: () => null,
-    },
+    answers: newAnswers(edge),
   }
   return { deps, serving, columns }
 }

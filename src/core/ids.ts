@@ -40,10 +40,28 @@ export function parseId(kind: EntityKind, id: string): EntityNumber | null {
   const prefix = PREFIXES[kind]
   if (id.length < prefix.length + 2 || id.length > prefix.length + 12) return null
   if (!id.startsWith(prefix) || id[prefix.length] !== '_') return null
-  const digits = id.slice(prefix.length + 1)
-  const entity = Number.parseInt(digits, 36)
-  return Number.isSafeInteger(entity) && entity.toString(36) === digits ? entity : null
+  const from = prefix.length + 1
+  // One text for each number: no zeros in front.
+  if (id.charCodeAt(from) === ZERO && id.length > from + 1) return null
+  let entity = 0
+  for (let i = from; i < id.length; i++) {
+    const unit = id.charCodeAt(i)
+    const digit =
+      unit >= ZERO && unit <= NINE
+        ? unit - ZERO
+        : unit >= LOWER_A && unit <= LOWER_Z
+          ? unit - LOWER_A + 10
+          : -1
+    if (digit < 0) return null
+    entity = entity * 36 + digit
+  }
+  return Number.isSafeInteger(entity) ? entity : null
 }
+
+const ZERO = 48
+const NINE = 57
+const LOWER_A = 97
+const LOWER_Z = 122
 
 /**
  * The parts of an impression id, a UUIDv7 whose 74 free bits are boot number (30), partition (8) and serial (36).

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { FullRequest } from '../serving/full-evaluation.ts'
 import type { Serving } from '../serving/serve.ts'
 import type { ImpressionIds } from '../tracking/impression-ids.ts'
+import { newAnswers } from './edge/ad-forms.ts'
 import { type AuctionDependencies, handleAuction } from './edge/auction-handler.ts'
 import type { EdgeDependencies } from './edge/dependencies.ts'
 import { handleIngest, INGEST_BYTES_MAX } from './edge/ingest-handler.ts'
@@ -43,7 +44,11 @@ const BODY_BYTES_MAX = 64 << 20
 /** One port for everything. Paths of the hot way are told apart by hand; the control API has a router. */
 export function startServer(options: ServerOptions): RunningServer {
   const { edge, control, status } = options
-  const auction: AuctionDependencies = { ...options, sampler: new Sampler(options.sample) }
+  const auction: AuctionDependencies = {
+    ...options,
+    sampler: new Sampler(options.sample),
+    answers: newAnswers(edge),
+  }
   const metrics = new Metrics(edge.counters, status)
   const server = listening(options, {
     hostname: options.host,

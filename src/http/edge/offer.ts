@@ -1,23 +1,17 @@
-import type { AdDetail } from '../../campaigns/catalog-layout.ts'
-import { adDetailAt } from '../../campaigns/catalog-reader.ts'
 import { formatUuid } from '../../core/ids.ts'
 import { DAY_MS } from '../../core/time.ts'
 import { TOKEN_BODY_BYTES, writeTokenBody } from '../../records/token-body.ts'
 import type { Choice } from '../../serving/serve.ts'
 import type { ImpressionIds } from '../../tracking/impression-ids.ts'
-import { adMarkup } from './creative.ts'
 import type { EdgeDependencies } from './dependencies.ts'
 
 /** A click counts for a day after the choice. */
 const CLICK_LIFE_MS = DAY_MS
 
-/** An ad as it goes out: its ids, its signed links and its markup. */
-export interface OfferedAd {
+/** What makes an ad that goes out this impression: its id, and the signed token of its links. */
+export interface Offer {
   readonly impressionId: string
-  readonly detail: AdDetail
-  readonly impressionUrl: string
-  readonly clickUrl: string
-  readonly adm: string
+  readonly token: string
 }
 
 export interface OfferTerms {
@@ -38,7 +32,7 @@ export function offerAd(
   ids: ImpressionIds,
   choice: Choice,
   terms: OfferTerms,
-): OfferedAd {
+): Offer {
   const chosenAt = ids.write(view, 2, choice.campaign % 256, deps.clock.now())
   writeTokenBody(view, 0, {
     keyNumber: deps.signer.newest,
@@ -57,11 +51,5 @@ export function offerAd(
     test: terms.test,
     clickExpiresAt: chosenAt + CLICK_LIFE_MS,
   })
-  const token = deps.signer.sign(body)
-  const impressionId = formatUuid(body, 2)
-  const impressionUrl = `${deps.publicUrl}/i?t=${token}`
-  const clickUrl = `${deps.publicUrl}/click?t=${token}`
-  const detail = adDetailAt(choice.snapshot!, choice.adRow)
-  const adm = adMarkup({ creative: detail.creative, clickUrl, impressionUrl, cacheBuster: impressionId })
-  return { impressionId, detail, impressionUrl, clickUrl, adm }
+  return { impressionId: formatUuid(body, 2), token: deps.signer.sign(body) }
 }

@@ -9,10 +9,12 @@ import { Choice } from '../../serving/serve.ts'
 import { problemResponse } from '../problem.ts'
 import type { AuctionDependencies } from './auction-handler.ts'
 import type { EdgeRequest } from './dependencies.ts'
-import { UNKNOWN_SHARE_PPM } from './ingest-handler.ts'
-import { type OfferedAd, offerAd } from './offer.ts'
+import { sharePpmOf } from './inventory.ts'
+import { offerAd } from './offer.ts'
 
 const CORS = { 'Access-Control-Allow-Origin': '*', 'Cache-Control': 'no-store' }
+const JSON_HEADERS = { ...CORS, 'Content-Type': 'application/json' }
+const PAGE_HEADERS = { ...CORS, 'Content-Type': 'text/html; charset=utf-8' }
 const PREFLIGHT = {
   ...CORS,
   'Access-Control-Allow-Methods': 'GET, HEAD, OPTIONS',
@@ -97,30 +99,17 @@ export function handleServe(deps: AuctionDependencies, { request, peer }: EdgeRe
     return new Response(null, { status: 204, headers: CORS })
   }
   edge.counters.add('bids')
-  const ad = offerAd(edge, deps.ids, choice, {
+  const offer = offerAd(edge, deps.ids, choice, {
     placement: number,
     publisher: publisherNumber,
-    sharePpm: publisher === null ? UNKNOWN_SHARE_PPM : Math.round(publisher.revenueShare * 1_000_000),
+    sharePpm: sharePpmOf(publisher),
     country,
     device: agent.device,
     test: false,
   })
-  return searchParams.get('format') === 'json' ? asJson(ad) : asPage(ad)
-}
-
-function asJson(ad: OfferedAd): Response {
-  const { impressionId, detail, impressionUrl, clickUrl, adm } = ad
-  const { campaignId, adId } = detail
-  const { w, h } = detail.creative
-  return Response.json(
-    { impressionId, campaignId, adId, w, h, adm, impressionUrl, clickUrl },
-    { headers: CORS },
-  )
-}
-
-function asPage({ adm }: OfferedAd): Response {
-  const html = `<!doctype html><html><head><meta charset="utf-8"><style>body{margin:0}</style></head><body>${adm}</body></html>`
-  return new Response(html, { headers: { ...CORS, 'Content-Type': 'text/html; charset=utf-8' } })
+  return searchParams.get('format') === 'json'
+    ? new Response(deps.answers.tag.of(choice, offer), { headers: JSON_HEADERS })
+    : new Response(deps.answers.page.of(choice, offer), { headers: PAGE_HEADERS })
 }
 
 /** The tag: puts an ad into each `<ins class="farthing" data-placement="ID">`, in a frame without the page's origin. */

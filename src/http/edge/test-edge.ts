@@ -16,6 +16,7 @@ import { FrequencyCaps } from '../../serving/frequency.ts'
 import { Serving } from '../../serving/serve.ts'
 import { ImpressionIds } from '../../tracking/impression-ids.ts'
 import { TokenSigner } from '../../tracking/token.ts'
+import { newAnswers } from './ad-forms.ts'
 import type { AuctionDependencies } from './auction-handler.ts'
 import { Counters } from './counters.ts'
 import type { EdgeDependencies, EdgeRequest } from './dependencies.ts'
@@ -137,6 +138,7 @@ export class TestEdge<Log extends EventLog> {
       ids: new ImpressionIds(1, PARTITIONS),
       requestCounts: this.requestCounts,
       sampler: new Sampler(() => {}),
+      answers: newAnswers(this.edge),
     }
   }
 
