@@ -35,10 +35,11 @@ async function run(command: Command, args: readonly string[]): Promise<number> {
 
 async function serve(args: readonly string[]): Promise<number> {
   const installation = await startEmbedded(readServeOptions(args), readEnvironment())
-  console.log(`Farthing serves at ${installation.url}`)
-  if (installation.adminKeyIsNew) console.log(`Admin key, shown this once: ${installation.adminKey}`)
+  // Before the address is known to anyone: who reads it may end us in the same moment.
   const stop = Promise.withResolvers<void>()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.resolve())
+  console.log(`Farthing serves at ${installation.url}`)
+  if (installation.adminKeyIsNew) console.log(`Admin key, shown this once: ${installation.adminKey}`)
   await stop.promise
   await installation.close()
   return 0
