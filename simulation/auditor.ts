@@ -6,6 +6,8 @@ import { TOKEN_BODY_BYTES } from '../src/records/token-body.ts'
 const CHOICE_LIFE_MS = 600_000
 const HOLD_MS = 60_000
 const TOO_SOON_MS = 500
+/** Deadlines are gone through once a second, and partitions tick once a second. */
+const DEADLINE_SLACK_MS = 2500
 const CRAWLER = 1
 const ITEM_BYTES = 82
 const DAY_MS = 86_400_000
@@ -64,6 +66,7 @@ export class Auditor {
   readonly campaigns = new Map<number, CampaignFacts>()
   readonly tokens = new Map<string, TokenFacts>()
   private spentBefore = new Map<number, number>()
+  private readonly timeBefore = new Map<number, number>()
 
   /** After each commit: money that was spent since the last one was there. */
   step(store: Tables): void {
@@ -92,6 +95,24 @@ export class Auditor {
       if (sum.rose) check(sum.spent <= deposited + credit, `advertiser ${number} spent ${sum.spent}`)
     }
     this.spentBefore = spent
+  }
+
+  /** After time has passed: no partition is ahead of its edges' time or went back, and what was due is done. */
+  time(store: Tables, now: number): void {
+    for (const row of store.all<{ partition: number; state: string }>(
+      'SELECT partition, state FROM position',
+      [],
+    )) {
+      const { time } = JSON.parse(row.state) as { time: number }
+      const before = this.timeBefore.get(row.partition) ?? 0
+      check(time >= before, `partition ${row.partition} went back from ${before} to ${time}`)
+      check(time <= now, `partition ${row.partition} is ${time - now} ms ahead`)
+      this.timeBefore.set(row.partition, time)
+    }
+    const [late] = store.all<{ n: number }>('SELECT count(*) AS n FROM held WHERE deadline < ?', [
+      now - DEADLINE_SLACK_MS,
+    ])
+    check(late!.n === 0, `${late!.n} clicks are held beyond their deadline`)
   }
 
   final(store: Tables, log: readonly LogRecord[]): void {

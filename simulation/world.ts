@@ -6,6 +6,7 @@ import { MemoryLog } from '../src/adapters/memory/log.ts'
 import { SqliteStore } from '../src/adapters/sqlite/store.ts'
 import { type Decided, Decider, type DecisionStore } from '../src/billing/decider.ts'
 import { formatUuid, parseId, writeImpressionId } from '../src/core/ids.ts'
+import { SteadyTime } from '../src/core/steady-time.ts'
 import { LogUnavailable } from '../src/ports/event-log.ts'
 import { appendEvent, type Command } from '../src/records/events.ts'
 import { Reason } from '../src/records/reasons.ts'
@@ -18,6 +19,7 @@ import { Random } from './random.ts'
 export const PARTITIONS = 2
 const START = Date.parse('2026-11-24T12:00:00.000Z')
 const HOUR = 3_600_000
+const DAY = 24 * HOUR
 
 /** What is broken on purpose, so that the auditor is seen to find it. */
 export type Breakage = 'none' | 'bitsDropped' | 'offsetNotMoved' | 'accountChanged'
@@ -48,6 +50,10 @@ export class World {
   readonly random: Random
   readonly auditor = new Auditor()
   private readonly folder = mkdtempSync(join(tmpdir(), 'farthing-simulation-'))
+  /** What passed since the start, and by how much the wall clock is wrong. */
+  private elapsed = 0
+  private wallAhead = 0
+  private time = new SteadyTime(this.reading())
   private now = START
   private log = new MemoryLog(PARTITIONS, { now: () => this.now })
   private store!: SqliteStore
@@ -62,6 +68,7 @@ export class World {
   private serial = 0
   private requests = 0
   crashes = 0
+  clockSteps = 0
   chosen = 0
 
   constructor(
@@ -134,6 +141,9 @@ export class World {
     this.crashes++
     this.store.close()
     this.log = this.log.reopened()
+    this.time = new SteadyTime(this.reading())
+    this.time.notBefore(this.log.lastAppendedAt)
+    this.now = Math.floor(this.time.advance(this.reading()))
     await this.open()
   }
 
@@ -172,14 +182,32 @@ export class World {
     }
   }
 
+  private reading() {
+    return { wall: START + this.elapsed + this.wallAhead, elapsed: this.elapsed }
+  }
+
+  /** Somebody sets the wall clock, or sets it right again. Only a restart believes it. */
+  private stepWall(): void {
+    const { random } = this
+    const far = random.pick([2 * 60_000, HOUR, 3 * DAY]) + random.below(1000)
+    this.wallAhead = random.chance(0.4) ? 0 : random.chance(0.5) ? far : -far
+    this.clockSteps++
+  }
+
+  private advance(ms: number): void {
+    this.elapsed += ms
+    this.now = Math.floor(this.time.advance(this.reading()))
+  }
+
   private async pass(ms: number): Promise<void> {
-    this.now += ms
+    this.advance(ms)
     this.ask()
     if (this.random.chance(0.05)) this.log.failNext('keptTwice')
     await this.decider.turn()
     await this.settle()
     await this.decider.turn()
     await this.settle()
+    this.auditor.time(this.store, this.now)
   }
 
   private ask(): void {
@@ -330,6 +358,7 @@ export class World {
         campaign.home,
       )
     } else if (dice < 0.8) this.choose()
+    if (random.chance(0.03)) this.stepWall()
     if (random.chance(0.04)) this.crashNext = random.pick(['beforeCommit', 'afterCommit'] as const)
     await this.sendDue()
     await this.pass(random.chance(0.02) ? random.below(70_000) : random.below(900))
@@ -457,9 +486,9 @@ export class World {
     // What edges have leased and never used is free with the next epoch.
     await this.reopen()
     this.stocks.clear()
-    this.now += 26 * HOUR
+    this.advance(26 * HOUR)
     for (let i = 0; i < 4; i++) {
-      this.now += 61_000
+      this.advance(61_000)
       await this.decider.turn()
       await this.settle()
     }

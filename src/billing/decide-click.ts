@@ -4,7 +4,7 @@ import { Reason } from '../records/reasons.ts'
 import type { TokenBody } from '../records/token-body.ts'
 import { BitKind } from './bits.ts'
 import { closeBlocksBefore } from './decide-block.ts'
-import { impressionText, TOO_SOON_MS } from './decide-impression.ts'
+import { FUTURE_MS, impressionText, TOO_SOON_MS } from './decide-impression.ts'
 import { addEntry } from './ledger.ts'
 import { budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
@@ -121,6 +121,7 @@ export function refuseClick(
 function refusal(turn: Turn, token: TokenBody, verdict: number): number {
   if (token.test) return Reason.test
   if (turn.receivedAt > token.clickExpiresAt) return Reason.expired
+  if (turn.receivedAt < token.impression.chosenAt - FUTURE_MS) return Reason.future
   return verdict
 }
 

@@ -2,6 +2,7 @@ import { chargeImpression } from '../budgets/budget.ts'
 import { RENDER_LIFE_MS } from '../budgets/liability.ts'
 import { formatUuid } from '../core/ids.ts'
 import { type CpmMicros, cpmMicros, micros, shareOf } from '../core/money.ts'
+import { MINUTE_MS } from '../core/time.ts'
 import { Reason } from '../records/reasons.ts'
 import type { TokenBody } from '../records/token-body.ts'
 import { BitKind } from './bits.ts'
@@ -12,6 +13,8 @@ import type { Turn } from './partition.ts'
 import { countRefused, rollup } from './rollup.ts'
 import { addTransition, EventKind } from './transition.ts'
 
+/** A token from further ahead than clocks differ is refused: it would be accepted for as long. */
+export const FUTURE_MS = 5 * MINUTE_MS
 /** Clicks sooner than this after their impression are not a person's. */
 export const TOO_SOON_MS = 500
 
@@ -62,6 +65,7 @@ export function decideImpression(
 function refusal(turn: Turn, token: TokenBody, verdict: number): number {
   if (token.test) return Reason.test
   if (turn.receivedAt > token.impression.chosenAt + RENDER_LIFE_MS) return Reason.expired
+  if (turn.receivedAt < token.impression.chosenAt - FUTURE_MS) return Reason.future
   return verdict
 }
 

@@ -1,4 +1,5 @@
 import { utf8Text } from '../core/bytes.ts'
+import { STEP_MS_MAX } from '../core/steady-time.ts'
 import type { CommandOutcome } from '../ports/control.ts'
 import type {
   ChosenRecord,
@@ -9,6 +10,7 @@ import type {
   IngestedEvent,
   LeaseTakenRecord,
   RequestsRecord,
+  TimePassedRecord,
 } from '../records/events.ts'
 import { EVENT_PAYLOAD_BYTES } from '../records/events.ts'
 import { Reason } from '../records/reasons.ts'
@@ -49,7 +51,8 @@ export function decide(
   const view = new DataView(record.bytes.buffer, record.bytes.byteOffset, record.bytes.byteLength)
   const header = readHeader(view, 0)
   const turn: Turn = { partition, changes, receivedAt: header.receivedAt }
-  advance(turn, record.appendedAt)
+  moveTime(turn, header.kind, record)
+  doWhatIsDue(turn)
   switch (header.kind) {
     case RecordKind.impression:
     case RecordKind.click:
@@ -74,6 +77,7 @@ export function decide(
       decideChosen(turn, json<ChosenRecord>(record.bytes))
       return
     case RecordKind.tick:
+    case RecordKind.timePassed:
       return
     case RecordKind.days:
       for (const zone of json<DaysRecord>(record.bytes).zones) {
@@ -103,11 +107,27 @@ function json<T>(bytes: Uint8Array): T {
   }
 }
 
-/** Moves the partition's own time, and does what is due by then. */
-function advance(turn: Turn, appendedAt: number): void {
+/**
+ * Moves the partition's own time. An append time that is far ahead is not believed without a `timePassed` record: it
+ * comes from a clock that was set, and would settle every hold and end every day at once.
+ */
+function moveTime(
+  { partition }: Turn,
+  kind: number,
+  record: { bytes: Uint8Array; appendedAt: number },
+): void {
+  const { head } = partition
+  if (kind === RecordKind.timePassed) {
+    head.jumpsAreLogged = true
+    head.time = Math.max(head.time, json<TimePassedRecord>(record.bytes).to)
+  } else if (!head.jumpsAreLogged || record.appendedAt - head.time <= STEP_MS_MAX) {
+    head.time = Math.max(head.time, record.appendedAt)
+  }
+}
+
+function doWhatIsDue(turn: Turn): void {
   const { partition } = turn
   const { head } = partition
-  if (appendedAt > head.time) head.time = appendedAt
   closeBlocksBefore(turn)
   if (head.time - head.sweptAt < SWEEP_MS) return
   head.sweptAt = head.time

@@ -3,11 +3,13 @@ import { pacedGrantable } from '../budgets/pacing.ts'
 import { type ShardView, Treasury } from '../budgets/treasury.ts'
 import type { CatalogChange } from '../campaigns/campaign.ts'
 import { AssertionError } from '../core/assert.ts'
+import { STEP_MS_MAX } from '../core/steady-time.ts'
 import type { Clock } from '../core/time.ts'
 import type { CommandOutcome } from '../ports/control.ts'
 import type { EventLog, LogRecord } from '../ports/event-log.ts'
 import type { Position } from '../ports/store.ts'
 import type { LeaseAsk, LeaseGrant } from '../ports/treasury-link.ts'
+import type { TimePassedRecord } from '../records/events.ts'
 import { BrokenRecord, RecordKind } from '../records/record.ts'
 import { RecordBuffer } from '../records/record-buffer.ts'
 import { calendarsMissing } from './calendars.ts'
@@ -123,6 +125,8 @@ export class Decider {
     while (this.batch() > 0) await Promise.resolve()
     const now = this.options.clock.now()
     for (const partition of this.partitions) {
+      // A start takes the wall clock's word: it was looked at by whoever started us, and nothing else knows.
+      this.logTimePassed(partition, now)
       const epoch = partition.head.treasuryEpoch + 1
       this.buffer.json(RecordKind.epochOpened, partition.number, now, { epoch })
       this.treasuries[partition.number] = new Treasury(partition.number, epoch, campaign =>
@@ -298,12 +302,19 @@ export class Decider {
 
   /** Partitions where nothing happens must see time pass, too: blocks close, deadlines come, holds lapse. */
   private tick(now: number): void {
-    for (const { number, head, openBlocks, held, reserving } of this.partitions) {
+    for (const partition of this.partitions) {
+      const { number, head, openBlocks, held, reserving } = partition
       if (now - head.time < 1000) continue
-      if (openBlocks.size > 0 || held.size > 0 || reserving.size > 0 || now - head.time > 30_000) {
+      if (now - head.time > STEP_MS_MAX) this.logTimePassed(partition, now)
+      else if (openBlocks.size > 0 || held.size > 0 || reserving.size > 0 || now - head.time > 30_000) {
         this.buffer.json(RecordKind.tick, number, now, {})
       }
     }
+  }
+
+  /** The machine slept, the log was away, or we start. */
+  private logTimePassed({ number }: Partition, now: number): void {
+    this.buffer.json(RecordKind.timePassed, number, now, { to: now } satisfies TimePassedRecord)
   }
 
   private checkCalendars(now: number): void {

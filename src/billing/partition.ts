@@ -45,6 +45,8 @@ export interface CalendarDay {
 export interface PartitionHead {
   /** The partition's own time: append times made monotone. Drives deadlines only. */
   time: number
+  /** False in a log that began before `timePassed` records: up to the first, jumps were taken as they came. */
+  jumpsAreLogged: boolean
   /** When holds and deadlines were last gone through, by that time. */
   sweptAt: number
   chainSequence: number
@@ -65,6 +67,7 @@ export interface PartitionHead {
 export function newHead(): PartitionHead {
   return {
     time: 0,
+    jumpsAreLogged: false,
     sweptAt: 0,
     chainSequence: 0,
     chainHash: '0'.repeat(64),

@@ -64,6 +64,11 @@ export interface Command {
   readonly claim?: { readonly partition: number; readonly key: string; readonly bodyHash: string }
 }
 
+/** The partition's time is `to` from here on: so much has passed, by the boot clock, or by the wall clock at a start. */
+export interface TimePassedRecord {
+  readonly to: number
+}
+
 /** Days of a zone, made ahead of them: `[start, end)` in ms, with the name of the day there. Days abut. */
 export interface DaysRecord {
   readonly zones: readonly {

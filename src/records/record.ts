@@ -40,6 +40,8 @@ export const RecordKind = {
   epochOpened: 11,
   /** Requests and no-bids by placement and minute, from one edge. */
   requests: 12,
+  /** Time went on by more than a minute since the record before: without it, a jump is not believed. */
+  timePassed: 13,
 } as const
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind]
 

@@ -1,5 +1,6 @@
 /** The builder's thread: holds the campaigns as objects, lays out what edges search, and explains what they chose. */
 
+import { FollowingClock, type SharedTime } from '../adapters/clock.ts'
 import { CatalogBuilder } from '../campaigns/catalog.ts'
 import { PRIOR_PPB } from '../campaigns/catalog-bound.ts'
 import type { EdgeColumns, SharedColumns } from '../campaigns/catalog-columns.ts'
@@ -14,7 +15,7 @@ export type ForBuilder =
       readonly kind: 'open'
       readonly columns: SharedColumns
       readonly edge: EdgeColumns
-      readonly clockOffsetMs: number
+      readonly time: SharedTime
       readonly decider: MessagePort
     }
   /** A request of the sample. */
@@ -65,14 +66,23 @@ function open(data: Extract<ForBuilder, { kind: 'open' }>): void {
   builder = opened
   columns = data.columns
   edge = data.edge
-  now = () => Date.now() + data.clockOffsetMs
-  data.decider.onmessage = ({ data: message }: MessageEvent<ToBuilder>) =>
-    opened.apply(message.changes, now())
-  setInterval(() => opened.refresh(now()), REFRESH_MS)
-  setInterval(() => {
-    const snapshot = opened.build(now())
+  const clock = new FollowingClock(data.time)
+  now = () => clock.now()
+  data.decider.onmessage = ({ data: message }: MessageEvent<ToBuilder>) => {
+    if (message.kind === 'changes') opened.apply(message.changes, now())
+    else startBuilding(opened)
+  }
+}
+
+/** Not before all is told: the first snapshot is waited for, and links of ads that it lacks would lead nowhere. */
+function startBuilding(of: CatalogBuilder): void {
+  const build = () => {
+    const snapshot = of.build(now())
     if (snapshot !== null) self.postMessage({ kind: 'snapshot', snapshot })
-  }, BUILD_MS)
+  }
+  build()
+  setInterval(build, BUILD_MS)
+  setInterval(() => of.refresh(now()), REFRESH_MS)
 }
 
 function* campaignsInFull(): Generator<FullCampaign> {

@@ -1,3 +1,4 @@
+import type { SharedTime } from '../adapters/clock.ts'
 import type { Decided } from '../billing/decider.ts'
 import type { CatalogChange } from '../campaigns/campaign.ts'
 import type { LeaseAsk } from '../ports/treasury-link.ts'
@@ -9,7 +10,7 @@ export type ToDecider =
       readonly logPath: string
       readonly partitions: number
       readonly holdMs: number
-      readonly clockOffsetMs: number
+      readonly time: SharedTime
       readonly log: MessagePort
       /** The builder of the catalog hears of entities without passing the thread that serves. */
       readonly builder: MessagePort
@@ -24,4 +25,7 @@ export type FromDecider =
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'closed' }
 
-export type ToBuilder = { readonly kind: 'changes'; readonly changes: readonly CatalogChange[] }
+export type ToBuilder =
+  | { readonly kind: 'changes'; readonly changes: readonly CatalogChange[] }
+  /** All that the store had at the start has been told. */
+  | { readonly kind: 'loaded' }

@@ -3,6 +3,7 @@
  * batches until the log is drained, and tells the thread that serves after each commit.
  */
 import { createHash } from 'node:crypto'
+import { FollowingClock } from '../adapters/clock.ts'
 import { LogPort } from '../adapters/sqlite/log-port.ts'
 import { SqliteStore } from '../adapters/sqlite/store.ts'
 import { Decider, NOTHING_DECIDED } from '../billing/decider.ts'
@@ -46,7 +47,7 @@ async function open(options: Extract<ToDecider, { kind: 'open' }>): Promise<void
   decider = new Decider({
     log,
     store,
-    clock: { now: () => Date.now() + options.clockOffsetMs },
+    clock: new FollowingClock(options.time),
     holdMs: options.holdMs,
     hashOf: bytes => createHash('sha256').update(bytes).digest('hex'),
     tell: decided => {
@@ -63,6 +64,7 @@ async function open(options: Extract<ToDecider, { kind: 'open' }>): Promise<void
     chunk = []
   }
   told(chunk)
+  options.builder.postMessage({ kind: 'loaded' } satisfies ToBuilder)
   // Keys, publishers and placements are looked up by the thread that serves, too.
   const served = [...decider.catalog()].filter(change => change.kind !== 'campaign')
   self.postMessage({

@@ -2,6 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { pino } from 'pino'
 import { nextBootNumber } from '../adapters/boot-number.ts'
+import { machineClocks } from '../adapters/clock.ts'
 import { openCountryTable } from '../adapters/geo/country.ts'
 import { openKeys } from '../adapters/signing-keys.ts'
 import { nativeMac } from '../adapters/signing-mac.ts'
@@ -13,6 +14,7 @@ import { newEdgeColumns, newSharedColumns } from '../campaigns/catalog-columns.t
 import { CatalogReader } from '../campaigns/catalog-reader.ts'
 import type { Environment, ServeOptions } from '../config.ts'
 import { parseId } from '../core/ids.ts'
+import type { ClockReading } from '../core/steady-time.ts'
 import { controlApp } from '../http/control/app.ts'
 import { Directory } from '../http/directory.ts'
 import { Counters } from '../http/edge/counters.ts'
@@ -35,6 +37,7 @@ import { TokenSigner } from '../tracking/token.ts'
 import type { Explanation, ForBuilder, FromBuilder } from './builder-thread.ts'
 import { CommandsClient } from './commands-client.ts'
 import type { FromDecider, ToDecider } from './decider-messages.ts'
+import { keepTime } from './keep-time.ts'
 import { openLog } from './open-log.ts'
 import { readerClient } from './reader-client.ts'
 
@@ -59,14 +62,19 @@ export interface Installation {
  * Everything in one process on embedded engines. HTTP on this thread; the log, the decider, the catalog's builder and
  * the reader on threads of their own, so that neither a commit nor an edit stalls a request.
  */
-export async function startEmbedded(options: ServeOptions, environment: Environment): Promise<Installation> {
+export async function startEmbedded(
+  options: ServeOptions,
+  environment: Environment,
+  clocks: () => ClockReading = machineClocks(environment.clockOffsetMs),
+): Promise<Installation> {
   const logger = pino({ base: null }, pino.destination(2))
   const folder = openDataFolder(options.data)
   const keys = openKeys(folder.path)
-  const clock = { now: () => Date.now() + environment.clockOffsetMs }
+  const { clock, stop: stopClock } = keepTime(clocks, logger)
   const adminKey = environment.adminKey ?? keys.admin
   const directory = new Directory(adminKey)
-  const log = await openLog({ path: folder.logPath, partitions: PARTITIONS })
+  const log = await openLog({ path: folder.logPath, partitions: PARTITIONS, time: clock.shared })
+  clock.notBefore(log.lastAppendedAt)
   const counters = new Counters()
   const status = newStatus()
 
@@ -81,11 +89,13 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
   const builder = new Worker(new URL('./builder-thread.ts', import.meta.url))
   const explaining = new Map<number, (explanation: Explanation | null) => void>()
   let explained = 0
+  const firstSnapshot = Promise.withResolvers<void>()
   builder.onmessage = ({ data }: MessageEvent<FromBuilder>) => {
     if (data.kind === 'snapshot') {
       if (catalog.install(data.snapshot)) {
         leases.settle()
         adTexts.forget()
+        firstSnapshot.resolve()
       }
       return
     }
@@ -97,14 +107,14 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
       kind: 'open',
       columns: shared,
       edge,
-      clockOffsetMs: environment.clockOffsetMs,
+      time: clock.shared,
       decider: line.port2,
     } satisfies ForBuilder,
     [line.port2],
   )
 
   const reader = new Worker(new URL('./reader-thread.ts', import.meta.url))
-  const commands = new CommandsClient(log, clock.now)
+  const commands = new CommandsClient(log, () => clock.now())
   const decider = new Worker(new URL('./decider-thread.ts', import.meta.url))
   const ready = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<void>()
@@ -179,14 +189,15 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
       logPath: folder.logPath,
       partitions: PARTITIONS,
       holdMs: options.holdMs,
-      clockOffsetMs: environment.clockOffsetMs,
+      time: clock.shared,
       log: deciderLine,
       builder: line.port1,
     } satisfies ToDecider,
     [deciderLine, line.port1],
   )
   await ready.promise
-  reader.postMessage({ kind: 'open', storePath: folder.storePath, clockOffsetMs: environment.clockOffsetMs })
+  await firstSnapshot.promise
+  reader.postMessage({ kind: 'open', storePath: folder.storePath, time: clock.shared })
   const queries = readerClient(reader)
 
   const serving = new Serving(catalog, shared, edge, rates, new FrequencyCaps())
@@ -234,7 +245,7 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
       return { secret, hash: createHash('sha256').update(secret).digest('hex') }
     },
     randomId: () => randomUUID(),
-    now: clock.now,
+    now: () => clock.now(),
   })
   server = startServer({
     host: options.host,
@@ -303,6 +314,7 @@ export async function startEmbedded(options: ServeOptions, environment: Environm
       await Promise.race([closed.promise, Bun.sleep(5000)])
       await log.close()
       for (const thread of [builder, reader, decider]) thread.terminate()
+      stopClock()
       folder.close()
     },
   }

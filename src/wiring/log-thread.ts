@@ -2,6 +2,7 @@
  * The log thread: the one writer of the log's file. While a commit is on its way to the disk the next appends queue up
  * behind it, and all that wait then share the next commit, whatever line they came over.
  */
+import { FollowingClock } from '../adapters/clock.ts'
 import { SqliteLog } from '../adapters/sqlite/log.ts'
 import type {
   AppendMessage,
@@ -10,6 +11,7 @@ import type {
   LogThreadAnswer,
   LogThreadMessage,
 } from '../adapters/sqlite/log-messages.ts'
+import type { Clock } from '../core/time.ts'
 import { checkRecords } from '../records/check-records.ts'
 import { BrokenRecord } from '../records/record.ts'
 
@@ -30,6 +32,7 @@ interface Line {
 const main: Line = { tell: commit => self.postMessage(commit), waiting: [], through: 0 }
 const lines = new Set<Line>([main])
 let log: SqliteLog | null = null
+let clock: Clock | null = null
 let scheduled = false
 
 self.onmessage = ({ data: message }) => {
@@ -48,11 +51,11 @@ self.onmessage = ({ data: message }) => {
   }
 }
 
-function open({ path, partitions, pagesMax }: Extract<LogThreadMessage, { kind: 'open' }>): void {
-  const clock = { now: () => Date.now() }
+function open({ path, partitions, time, pagesMax }: Extract<LogThreadMessage, { kind: 'open' }>): void {
+  clock = new FollowingClock(time)
   try {
     log = new SqliteLog({ path, partitions, clock, ...(pagesMax === undefined ? {} : { pagesMax }) })
-    self.postMessage({ kind: 'opened' })
+    self.postMessage({ kind: 'opened', lastAppendedAt: log.lastAppendedAt })
   } catch (error) {
     self.postMessage({ kind: 'refused', message: (error as Error).message })
   }
@@ -109,9 +112,9 @@ function commitWaiting(): void {
 
 /** Why it could not be committed, or null. */
 function commit(taken: readonly Uint8Array[]): string | null {
-  if (log === null) return 'the log is not open'
+  if (log === null || clock === null) return 'the log is not open'
   try {
-    log.appendSync(joined(taken), Date.now())
+    log.appendSync(joined(taken), clock.now())
     return null
   } catch (error) {
     return (error as Error).message

@@ -1,9 +1,10 @@
+import type { SharedTime } from '../adapters/clock.ts'
 import { type Queries, QueryRefused } from '../ports/control.ts'
 
 export type QueryName = keyof Queries
 
 export type ToReader =
-  | { readonly kind: 'open'; readonly storePath: string; readonly clockOffsetMs: number }
+  | { readonly kind: 'open'; readonly storePath: string; readonly time: SharedTime }
   | { readonly kind: 'query'; readonly id: number; readonly method: QueryName; readonly values: unknown[] }
 
 export type FromReader =

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { LeadingClock, machineClocks } from '../adapters/clock.ts'
 import { AD, ADVERTISER, impression, NOW, TestStore } from '../adapters/sqlite/queries-test-store.ts'
 import { EntryKind } from '../billing/entry.ts'
 import type { Queries } from '../ports/control.ts'
@@ -10,7 +11,7 @@ let queries: Queries
 beforeEach(() => {
   store = new TestStore()
   thread = new Worker(new URL('./reader-thread.ts', import.meta.url).href)
-  thread.postMessage({ kind: 'open', storePath: store.path, clockOffsetMs: 0 })
+  thread.postMessage({ kind: 'open', storePath: store.path, time: new LeadingClock(machineClocks(0)).shared })
   queries = readerClient(thread)
 })
 afterEach(() => {

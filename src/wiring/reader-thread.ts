@@ -1,4 +1,5 @@
 /** The reader's thread: answers the queries of the API from committed state, one after the other. */
+import { FollowingClock } from '../adapters/clock.ts'
 import { SqliteQueries } from '../adapters/sqlite/queries.ts'
 import { ReadStore } from '../adapters/sqlite/read-store.ts'
 import type { Queries } from '../ports/control.ts'
@@ -13,8 +14,7 @@ let queries: Queries | null = null
 
 self.onmessage = async ({ data }) => {
   if (data.kind === 'open') {
-    const clock = { now: () => Date.now() + data.clockOffsetMs }
-    queries = new SqliteQueries(new ReadStore(data.storePath), clock)
+    queries = new SqliteQueries(new ReadStore(data.storePath), new FollowingClock(data.time))
     return
   }
   const { id, method, values } = data

@@ -2,6 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readServeOptions } from '../../src/config.ts'
+import type { ClockReading } from '../../src/core/steady-time.ts'
+import { startEmbedded } from '../../src/wiring/embedded.ts'
 
 const COMMAND = join(import.meta.dir, '../../farthing')
 const START_MS_MAX = 10_000
@@ -43,6 +46,9 @@ export class Installation {
   readonly data = mkdtempSync(join(tmpdir(), 'farthing-e2e-'))
   url = ''
   private child: ChildProcess | null = null
+  private inside: { close(): Promise<void> } | null = null
+  /** What the wall clock of the next start is off by. */
+  clockOffsetMs = 0
 
   private constructor(private readonly flags: readonly string[]) {}
 
@@ -57,8 +63,20 @@ export class Installation {
     return installation
   }
 
+  /** In this process, so that a test can give it its clocks. */
+  static async inside(clocks: () => ClockReading, ...flags: string[]): Promise<Installation> {
+    const installation = new Installation(flags)
+    const options = readServeOptions(['--port', '0', '--data', installation.data, ...flags])
+    const running = await startEmbedded(options, { adminKey: ADMIN_KEY, clockOffsetMs: 0 }, clocks)
+    installation.inside = running
+    installation.url = running.url
+    return installation
+  }
+
   async restart(): Promise<void> {
-    const child = launch(['serve', '--port', '0', '--data', this.data, ...this.flags])
+    const child = launch(['serve', '--port', '0', '--data', this.data, ...this.flags], {
+      FARTHING_CLOCK_OFFSET_MS: String(this.clockOffsetMs),
+    })
     this.child = child
     const ready = Promise.withResolvers<string>()
     let output = ''
@@ -89,6 +107,7 @@ export class Installation {
   }
 
   async remove(): Promise<void> {
+    await this.inside?.close()
     await this.end('SIGKILL')
     rmSync(this.data, { recursive: true, force: true })
   }
@@ -253,10 +272,10 @@ export async function eventually<T>(
   }
 }
 
-function launch(args: readonly string[]): ChildProcess {
+function launch(args: readonly string[], environment: Record<string, string> = {}): ChildProcess {
   return spawn(COMMAND, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, FARTHING_ADMIN_KEY: ADMIN_KEY },
+    env: { ...process.env, FARTHING_ADMIN_KEY: ADMIN_KEY, ...environment },
   })
 }
 

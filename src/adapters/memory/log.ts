@@ -22,7 +22,7 @@ export class MemoryLog implements EventLog {
   private readonly listeners = new Set<() => void>()
   private closed = false
   private next = 0
-  private lastAppendedAt = 0
+  lastAppendedAt = 0
 
   constructor(
     partitions: number,

@@ -9,6 +9,13 @@ import type { SqliteStore } from './store.ts'
 
 /** An impression is charged within ten minutes of its choice; the log may be behind by a few. */
 const RENDERED_WITHIN_MS = 15 * 60_000
+/** A partition's time may be behind its edges': up to a jump that is not logged yet, and a tick. */
+const BEHIND_MS = 2 * 60_000
+
+/** Between which seconds the block of an impression may be. */
+export function blockSeconds(chosenAt: number): { from: number; to: number } {
+  return { from: chosenAt - BEHIND_MS, to: chosenAt + RENDERED_WITHIN_MS }
+}
 
 interface StoredEntry {
   kind: number
@@ -78,6 +85,7 @@ function chargedImpression(
   if (partition === undefined) return null
   const blocks = [...partition.openBlocks.values()].map(block => block.items.view())
   for (const block of changes.blocks) blocks.push(block.items)
+  const { from, to } = blockSeconds(chosenAt)
   const rows = store.all<{ items: Uint8Array }>(
     `SELECT block.items FROM entry JOIN block ON block.number = entry.number
      WHERE entry.number BETWEEN ? AND ? AND entry.kind = ? AND entry.received_at BETWEEN ? AND ?`,
@@ -86,8 +94,8 @@ function chargedImpression(
       (partition.number + 1) * CHAIN_STRIDE - 1,
       EntryKind.impressions,
       // A block is found by the second whose impressions it holds: it may close much later.
-      Math.floor(chosenAt / 1000) * 1000,
-      chosenAt + RENDERED_WITHIN_MS,
+      from,
+      to,
     ],
   )
   for (const row of rows) blocks.push(row.items)

@@ -1,5 +1,6 @@
 import type { EventLog, LogRecord } from '../../ports/event-log.ts'
 import type { RecordBuffer } from '../../records/record-buffer.ts'
+import type { SharedTime } from '../clock.ts'
 import { LogAppender } from './log-appender.ts'
 import type { LogThreadAnswer, LogThreadMessage } from './log-messages.ts'
 import { LogReader } from './log-reader.ts'
@@ -7,6 +8,8 @@ import { LogReader } from './log-reader.ts'
 export interface LogClientOptions {
   readonly path: string
   readonly partitions: number
+  /** The time that records are appended at. */
+  readonly time: SharedTime
   /** What may wait for the disk before appends are refused. */
   readonly waitingBytesMax?: number
   /** For tests: the file is full at so many pages. */
@@ -23,6 +26,8 @@ export class LogClient implements EventLog {
   private readonly closed = Promise.withResolvers<void>()
   private readonly gone = Promise.withResolvers<void>()
   private reader: LogReader | null = null
+  /** When the log took the last record that it had when it was opened; 0 for an empty one. */
+  lastAppendedAt = 0
 
   private constructor(thread: Worker, options: LogClientOptions) {
     this.thread = thread
@@ -43,8 +48,8 @@ export class LogClient implements EventLog {
   /** Resolves once the thread has the file open; rejects with its reason where it cannot. */
   static async open(thread: Worker, options: LogClientOptions): Promise<LogClient> {
     const client = new LogClient(thread, options)
-    const { path, partitions, pagesMax } = options
-    client.tell({ kind: 'open', path, partitions, pagesMax })
+    const { path, partitions, time, pagesMax } = options
+    client.tell({ kind: 'open', path, partitions, time, pagesMax })
     await client.opened.promise
     client.reader = LogReader.open(path)
     return client
@@ -116,6 +121,7 @@ export class LogClient implements EventLog {
         if (answer.failed === null) for (const wake of this.listeners) wake()
         break
       case 'opened':
+        this.lastAppendedAt = answer.lastAppendedAt
         this.opened.resolve()
         break
       case 'refused':

@@ -1,9 +1,12 @@
+import type { SharedTime } from '../clock.ts'
+
 /** From the thread that made the log thread. */
 export type LogThreadMessage =
   | {
       readonly kind: 'open'
       readonly path: string
       readonly partitions: number
+      readonly time: SharedTime
       readonly pagesMax?: number | undefined
     }
   /** Another thread's line: it appends over it and is told of each commit. */
@@ -22,7 +25,8 @@ export interface AppendMessage {
 }
 
 export type LogThreadAnswer =
-  | { readonly kind: 'opened' }
+  /** With the time at which the log took its last record; 0 where it is empty. */
+  | { readonly kind: 'opened'; readonly lastAppendedAt: number }
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'closed' }
   | CommitMessage

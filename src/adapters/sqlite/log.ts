@@ -46,6 +46,11 @@ export class SqliteLog implements EventLog {
     return LogReader.open(path)
   }
 
+  /** 0 where the log is empty. */
+  get lastAppendedAt(): EpochMs {
+    return this.tail?.appendedAt ?? 0
+  }
+
   /** Durable when it returns; throws LogUnavailable when the disk did not take it, and none of it can be seen then. */
   appendSync(records: Uint8Array<ArrayBuffer>, now: EpochMs): void {
     if (this.closed) throw new LogUnavailable('the log is closed')

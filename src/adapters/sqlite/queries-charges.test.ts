@@ -163,6 +163,14 @@ test('an impression shown ten minutes after its choice is found', async () => {
   expect(await store.queries.charge(event.id)).toMatchObject({ state: 'charged' })
 })
 
+test('an impression is found whose partition is behind its edge by a minute', async () => {
+  isCpm()
+  const event = impression(NOW)
+  store.block(0, NOW - 59_000, [shownItem(event, NOW - 60_000)])
+  store.charge(0, NOW, impression(NOW, 1))
+  expect(await store.queries.charge(event.id)).toMatchObject({ state: 'charged' })
+})
+
 // A process that stopped with an open block closes it at its next start.
 test('an impression whose block closed hours later is found', async () => {
   isCpm()

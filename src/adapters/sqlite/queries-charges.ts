@@ -5,11 +5,10 @@ import { hash32 } from '../../core/bytes.ts'
 import { formatId, parseUuid, readImpressionKey } from '../../core/ids.ts'
 import { rfc3339 } from '../../core/time.ts'
 import { reasonName } from '../../records/reasons.ts'
+import { blockSeconds } from './find-charge.ts'
 import { inSnapshot } from './queries-snapshot.ts'
 import type { ReadStore } from './read-store.ts'
 
-/** An impression is charged within ten minutes of its choice; the log may be behind by a few. */
-const RENDERED_WITHIN_MS = 15 * 60_000
 /** Blocks of one second close together, one for each currency; ISO 4217 has fewer than these. */
 const CURRENCIES_MAX = 256
 /** Repeats with other content are of a kind of their own, see billing/decide.ts. */
@@ -158,8 +157,7 @@ function billableKind(store: ReadStore, campaign: number): EventKind | null {
 }
 
 function chargedImpression(store: ReadStore, partition: number, impressionId: Uint8Array, chosenAt: number) {
-  const from = Math.floor(chosenAt / 1000) * 1000
-  const to = chosenAt + RENDERED_WITHIN_MS
+  const { from, to } = blockSeconds(chosenAt)
   // By the second that the block is of: it may have closed at the next start of the process, days later.
   const blocks = store.each<{ items: Uint8Array; at: number }>(
     `SELECT block.items, entry.at FROM entry JOIN block ON block.number = entry.number
