@@ -42,7 +42,7 @@ const KNOWS: Record<string, readonly string[]> = {
   adapters: RULES,
   http: [...RULES, 'config', 'console'],
   wiring: [...RULES, 'config', 'console', 'adapters', 'http'],
-  demo: ['core', 'config', 'wiring'],
+  demo: ['core', 'config', 'console', 'wiring'],
   main: [...RULES, 'config', 'console', 'adapters', 'http', 'wiring', 'demo', 'help'],
 }
 /** A port names the rows that it carries: types only, so that nothing of them is there at run time. */

@@ -6,11 +6,11 @@ const TOWER = [160, 600] as const
 export type Size = readonly [w: number, h: number]
 
 export const ADVERTISERS = {
-  harbour: { name: 'Harbour Coffee', domain: 'harbourcoffee.example', deposit: 500 },
-  alpine: { name: 'Alpine Outfitters', domain: 'alpineoutfitters.example', deposit: 2000 },
-  lumen: { name: 'Lumen Bank', domain: 'lumenbank.example', deposit: 5000 },
+  harbour: { name: 'Harbour Coffee', domain: 'harbourcoffee.example', deposit: 1000, colour: '#7a4a21' },
+  alpine: { name: 'Alpine Outfitters', domain: 'alpineoutfitters.example', deposit: 2000, colour: '#2b5f7a' },
+  lumen: { name: 'Lumen Bank', domain: 'lumenbank.example', deposit: 5000, colour: '#3d3a78' },
   // Runs dry while one watches.
-  corner: { name: 'Corner Bookshop', domain: 'cornerbooks.example', deposit: 15 },
+  corner: { name: 'Corner Bookshop', domain: 'cornerbooks.example', deposit: 15, colour: '#7a2b3d' },
 } as const
 
 export interface Plan {
@@ -44,25 +44,33 @@ export function plans(): readonly Plan[] {
       of: 'alpine',
       name: 'Alpine boots, clicks',
       model: 'cpc',
-      price: 3.5,
+      price: 3,
       sizes: [MREC, BOARD, PHONE],
-      more: { budget: budget(dollars(400), dollars(100)) },
+      more: { budget: budget(dollars(400), dollars(90)) },
     },
     {
       of: 'harbour',
       name: 'Harbour flash sale: gone in a minute',
-      model: 'cpm',
-      price: 12,
+      model: 'cpc',
+      price: 6,
       sizes: [MREC, PHONE],
-      more: { budget: budget(dollars(40)) },
+      more: { budget: budget(dollars(80)) },
     },
     {
       of: 'harbour',
       name: 'Harbour beans, tight daily cap',
       model: 'cpc',
       price: 4,
-      sizes: [MREC, BOARD, TOWER],
-      more: { budget: budget(null, dollars(15)) },
+      sizes: [BOARD, TOWER],
+      more: { budget: budget(null, dollars(60)) },
+    },
+    {
+      of: 'harbour',
+      name: 'Harbour weekend, tight total',
+      model: 'cpm',
+      price: 12,
+      sizes: [MREC, PHONE],
+      more: { budget: budget(dollars(40)) },
     },
     { of: 'corner', name: 'Bookshop, nearly out of money', model: 'cpm', price: 9, sizes: [BOARD, TOWER] },
     {

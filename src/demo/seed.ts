@@ -3,8 +3,8 @@ import { ADVERTISERS, dollars, type Plan, PUBLISHERS, plans, type Size } from '.
 /** What the demonstration has: who pays, what is shown, and where. */
 export interface Seeded {
   readonly placements: readonly SeededPlacement[]
-  /** Names of campaigns by id, in the order in which the screen lists them. */
-  readonly campaigns: ReadonlyMap<string, string>
+  /** Those of this start. */
+  readonly campaigns: ReadonlySet<string>
 }
 
 export interface SeededPlacement {
@@ -20,9 +20,14 @@ export interface Api {
 }
 
 /** Reads the answer of the control API, whatever it holds. */
-export async function callApi(api: Api, path: string, body?: object): Promise<Record<string, unknown>> {
+export async function callApi(
+  api: Api,
+  method: 'GET' | 'POST' | 'PATCH',
+  path: string,
+  body?: object,
+): Promise<Record<string, unknown>> {
   const answer = await fetch(`${api.url}${path}`, {
-    method: body === undefined ? 'GET' : 'POST',
+    method,
     headers: { Authorization: `Bearer ${api.adminKey}`, 'Content-Type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
@@ -31,33 +36,24 @@ export async function callApi(api: Api, path: string, body?: object): Promise<Re
   return JSON.parse(text) as Record<string, unknown>
 }
 
-async function make(api: Api, path: string, body: object): Promise<string> {
-  return String((await callApi(api, path, body))['id'])
-}
-
-/** Makes it all over HTTP, as an operator would. */
+/**
+ * Makes it all over HTTP, as an operator would. On books of an earlier start, accounts and placements are used again,
+ * with new money; its own earlier campaigns are archived, so that what is to run dry does so once more.
+ */
 export async function seed(api: Api): Promise<Seeded> {
-  const placements: SeededPlacement[] = []
-  for (const { slots, ...publisher } of PUBLISHERS) {
-    const publisherId = await make(api, '/v1/publishers', publisher)
-    for (const [name, [w, h]] of slots) {
-      const id = await make(api, '/v1/placements', {
-        publisherId,
-        name,
-        format: { w, h },
-        floorCpmMicros: dollars(0.2),
-      })
-      placements.push({ id, domain: publisher.domain, w, h })
-    }
-  }
+  const placements = await seedPlacements(api)
   const advertisers = new Map<string, string>()
+  const known = await idsByName(api, '/v1/advertisers')
   for (const [key, { name, deposit }] of Object.entries(ADVERTISERS)) {
-    const id = await make(api, '/v1/advertisers', { name, verified: true })
-    await callApi(api, `/v1/advertisers/${id}/deposits`, { amountMicros: dollars(deposit) })
+    const id = known.get(name) ?? (await make(api, '/v1/advertisers', { name, verified: true }))
+    await callApi(api, 'POST', `/v1/advertisers/${id}/deposits`, { amountMicros: dollars(deposit) })
     advertisers.set(key, id)
   }
-  const campaigns = new Map<string, string>()
+  const earlier = await idsByName(api, '/v1/campaigns')
+  const campaigns = new Set<string>()
   for (const plan of plans()) {
+    const before = earlier.get(plan.name)
+    if (before !== undefined) await callApi(api, 'PATCH', `/v1/campaigns/${before}`, { archived: true })
     const id = await make(api, '/v1/campaigns', {
       advertiserId: advertisers.get(plan.of),
       name: plan.name,
@@ -65,27 +61,65 @@ export async function seed(api: Api): Promise<Seeded> {
       ads: plan.sizes.map(size => adOf(plan, size)),
       ...plan.more,
     })
-    if (plan.paused) await post(api, `/v1/campaigns/${id}/pause`)
-    campaigns.set(id, plan.name)
+    if (plan.paused) await callApi(api, 'POST', `/v1/campaigns/${id}/pause`)
+    campaigns.add(id)
   }
   return { placements, campaigns }
 }
 
-async function post(api: Api, path: string): Promise<void> {
-  const answer = await fetch(`${api.url}${path}`, {
-    method: 'POST',
-    headers: { Authorization: `Bearer ${api.adminKey}` },
-  })
-  if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`)
+async function seedPlacements(api: Api): Promise<SeededPlacement[]> {
+  const placements: SeededPlacement[] = []
+  const publishers = await idsByName(api, '/v1/publishers')
+  const known = await idsByName(api, '/v1/placements')
+  for (const { slots, ...publisher } of PUBLISHERS) {
+    const publisherId = publishers.get(publisher.name) ?? (await make(api, '/v1/publishers', publisher))
+    for (const [slot, [w, h]] of slots) {
+      const name = `${publisher.name}: ${slot}`
+      const floorCpmMicros = dollars(0.2)
+      const body = { publisherId, name, format: { w, h }, floorCpmMicros }
+      const id = known.get(name) ?? (await make(api, '/v1/placements', body))
+      placements.push({ id, domain: publisher.domain, w, h })
+    }
+  }
+  return placements
 }
 
-function adOf({ of, name }: Plan, [w, h]: Size): object {
-  const { domain } = ADVERTISERS[of]
+async function make(api: Api, path: string, body: object): Promise<string> {
+  return String((await callApi(api, 'POST', path, body))['id'])
+}
+
+/** What an earlier start made and is not archived. */
+async function idsByName(api: Api, path: string): Promise<Map<string, string>> {
+  const ids = new Map<string, string>()
+  let cursor: unknown = ''
+  do {
+    const page = await callApi(api, 'GET', `${path}?limit=200${cursor === '' ? '' : `&cursor=${cursor}`}`)
+    for (const { id, name, archived } of page['items'] as {
+      id: string
+      name: string
+      archived?: boolean
+    }[]) {
+      if (archived !== true) ids.set(name, id)
+    }
+    cursor = page['nextCursor']
+  } while (cursor !== null)
+  return ids
+}
+
+/** Landing pages are on a domain that is there for examples; the advertiser's own domain stands in `adomain`. */
+function adOf({ of, name, model }: Plan, [w, h]: Size): object {
+  const { domain, name: advertiser, colour } = ADVERTISERS[of]
+  const title = advertiser.toLowerCase().replaceAll(' ', '-')
   // Needs nothing from outside: pages that show the ad stay as they are without a network.
-  const html = `<a href="\${CLICK_URL}" target="_blank" style="display:block;width:${w}px;height:${h}px;font:14px sans-serif;background:#2f6f5e;color:#fff">${name}</a>`
+  const html =
+    `<a href="\${CLICK_URL}" target="_blank" style="display:flex;flex-direction:column;justify-content:center;` +
+    `box-sizing:border-box;width:${w}px;height:${h}px;padding:8px;font:600 ${h < 60 ? 13 : 17}px system-ui,sans-serif;` +
+    `background:${colour};color:#fff;text-align:center;text-decoration:none">${advertiser}` +
+    `<span style="font-weight:400;font-size:12px">${name.split(/[,:]/)[0]}, ${model}</span></a>`
   return {
     name: `${name} ${w}x${h}`,
-    landingUrl: `https://www.${domain}/?click=\${CLICK_ID}`,
+    landingUrl: `https://example.com/${title}?click=\${CLICK_ID}`,
+    adomain: [domain],
     creative: { kind: 'html', w, h, html },
   }
 }

@@ -1,122 +1,115 @@
+import {
+  type AdvertiserMoney,
+  type CampaignMoney,
+  moneyText,
+  tightestLimit,
+} from '../console/campaign-limit.ts'
+import { type LiveFigures, notBilled } from '../console/live-figures.ts'
+import { bold, cut, dim, drawnOver, green, red } from './ansi.ts'
 import { type Api, callApi, type Seeded } from './seed.ts'
 import type { Sent } from './traffic.ts'
 
-interface Live {
-  readonly counters: Readonly<Record<string, number>>
-  readonly charged: number
-  readonly lagMs: number
-  readonly problem: string | null
-}
-
-interface ReportRow {
-  readonly spendMicros: number
-  readonly rejected: number
-}
-
-interface CampaignRow {
-  readonly id: string
-  readonly name: string
-  readonly status: string
-  readonly bid: { readonly model: string }
-  readonly budget: { readonly totalMicros: number | null; readonly dailyMicros: number | null }
-  readonly spend: { readonly todayMicros: number; readonly totalMicros: number }
-}
-
 /** What the installation says of itself at one moment, all of it asked over HTTP. */
 export interface Picture {
-  readonly live: Live
-  readonly spendMicros: number
-  readonly rejected: number
-  readonly campaigns: readonly CampaignRow[]
+  readonly live: LiveFigures
+  readonly campaigns: readonly CampaignMoney[]
+  readonly advertisers: ReadonlyMap<string, AdvertiserMoney>
 }
 
 export async function takePicture(api: Api, seeded: Seeded): Promise<Picture> {
-  const [live, report, list] = await Promise.all([
-    fetch(`${api.url}/live.json`).then(answer => answer.json() as Promise<Live>),
-    callApi(api, '/v1/reports?granularity=total') as Promise<unknown> as Promise<{
-      rows: readonly ReportRow[]
-    }>,
-    callApi(api, '/v1/campaigns?limit=200') as Promise<unknown> as Promise<{ items: readonly CampaignRow[] }>,
+  const [live, campaigns, advertisers] = await Promise.all([
+    fetch(`${api.url}/live.json`).then(answer => answer.json() as Promise<LiveFigures>),
+    itemsOf<CampaignMoney>(api, '/v1/campaigns'),
+    itemsOf<AdvertiserMoney>(api, '/v1/advertisers'),
   ])
   return {
     live,
-    spendMicros: sum(report.rows.map(row => row.spendMicros)),
-    rejected: sum(report.rows.map(row => row.rejected)),
-    campaigns: list.items.filter(({ id }) => seeded.campaigns.has(id)),
+    campaigns: campaigns
+      .filter(({ id }) => seeded.campaigns.has(id))
+      .sort((a, b) => a.name.localeCompare(b.name)),
+    advertisers: new Map(advertisers.map(advertiser => [advertiser.id, advertiser])),
   }
 }
 
 /** One line, for where nobody looks at a screen. */
-export function plainLine(picture: Picture, sent: Sent, seconds: number): string {
-  const { live } = picture
-  const ended = picture.campaigns.filter(({ status }) => status !== 'active').length
+export function plainLine({ live, campaigns }: Picture, sent: Sent, seconds: number): string {
+  const { counters } = live
+  const reasons = notBilled(live).map(({ text, count }) => `${count} ${text}`)
+  const stopped = campaigns.filter(({ status }) => status !== 'active').length
   return (
-    `${seconds}s: served ${count(live, 'bids')} shown ${count(live, 'impressions')} clicked ${count(live, 'clicks')} ` +
-    `charged ${live.charged} spend ${dollars(picture.spendMicros)} refused ${picture.rejected} forged ${count(live, 'forged')} ` +
-    `crawlers ${count(live, 'robotsRefused')} not active ${ended} lag ${Math.round(live.lagMs)} ms failed ${sent.failed}`
+    `${seconds}s: served ${counters['bids']} shown ${counters['impressions']} clicked ${counters['clicks']} ` +
+    `charged ${live.charged} spent ${spent(campaigns)} lag ${Math.round(live.lagMs)} ms ` +
+    `campaigns stopped ${stopped} of ${campaigns.length} failed ${sent.failed} | not billed: ${reasons.join('; ') || 'nothing'}`
   )
 }
 
-const BAR = 24
-
 /** The whole screen, drawn over the one before. */
 export function screenOf(picture: Picture, sent: Sent, about: readonly string[]): string {
-  const { live } = picture
+  const { live, campaigns, advertisers } = picture
+  const { counters } = live
   const figures = [
-    ['page views', sent.views],
-    ['served', count(live, 'bids')],
-    ['no ad', count(live, 'noBids')],
-    ['shown', count(live, 'impressions')],
-    ['clicked', count(live, 'clicks')],
+    ['served', counters['bids']],
+    ['no ad', counters['noBids']],
+    ['shown', counters['impressions']],
+    ['clicked', counters['clicks']],
     ['charged', live.charged],
-  ] as const
-  const refused = [
-    ['by the books', picture.rejected],
-    ['forged', count(live, 'forged')],
-    ['crawlers', count(live, 'robotsRefused')],
-    ['bad requests', count(live, 'badRequests')],
-    ['failed', sent.failed],
   ] as const
   const lines = [
     ...about,
     '',
-    figures.map(([name, value]) => `${name} ${value.toLocaleString('en')}`).join('   '),
-    `spend ${dollars(picture.spendMicros)}   decided within ${Math.round(live.lagMs)} ms`,
-    `refused: ${refused.map(([name, value]) => `${name} ${value.toLocaleString('en')}`).join('   ')}`,
-    ...(live.problem === null ? [] : [`PROBLEM: ${live.problem}`]),
+    figures.map(([name, value]) => `${name} ${bold((value ?? 0).toLocaleString('en'))}`).join('   '),
+    `spent ${bold(spent(campaigns))}   lag of the books ${Math.round(live.lagMs)} ms   ` +
+      `page views ${sent.views.toLocaleString('en')}   failed ${sent.failed}`,
+    ...(live.problem === null ? [] : [red(`PROBLEM: ${live.problem}`)]),
     '',
-    ...picture.campaigns.map(campaignLine),
+    'Not billed, and why',
+    ...columns(notBilled(live).map(({ text, count }) => `${count.toLocaleString('en').padStart(7)} ${text}`)),
+    '',
+    `Budgets   ${green('#')} spent   ${dim('+')} held for ads on their way   ${dim('.')} left`,
+    ...campaigns.map(campaign => campaignLine(campaign, advertisers.get(campaign.advertiserId))),
     '',
     'Ctrl-C ends it.',
   ]
   const width = process.stdout.columns || 100
-  // Home; each line clears its rest; what is left below is cleared.
-  return `\x1b[H${lines.map(line => `${line.slice(0, width)}\x1b[K`).join('\n')}\x1b[J`
+  const height = process.stdout.rows || 40
+  return drawnOver(lines.slice(0, height).map(line => cut(line, width)))
 }
 
-export const CLEAR_SCREEN = '\x1b[2J\x1b[H'
-
-function campaignLine({ name, status, bid, budget, spend }: CampaignRow): string {
-  const limits = [
-    { of: 'total', limit: budget.totalMicros, spent: spend.totalMicros },
-    { of: 'today', limit: budget.dailyMicros, spent: spend.todayMicros },
-  ].flatMap(({ of, limit, spent }) => (limit === null ? [] : [{ of, limit, spent, share: spent / limit }]))
-  const tightest = limits.toSorted((a, b) => b.share - a.share)[0]
-  const head = `${name.slice(0, 38).padEnd(38)} ${bid.model} ${status.padEnd(15)}`
-  if (tightest === undefined) return `${head} ${' '.repeat(BAR + 2)} ${dollars(spend.totalMicros)}, no cap`
-  const left = Math.round(Math.max(0, 1 - tightest.share) * BAR)
-  const bar = '#'.repeat(left).padEnd(BAR, '.')
-  return `${head} [${bar}] ${dollars(tightest.spent)} of ${dollars(tightest.limit)} ${tightest.of}`
+const BAR = 24
+const REASON_WIDTH = 42
+const TONES: Readonly<Record<string, (text: string) => string>> = {
+  active: green,
+  exhausted: red,
+  exhaustedDaily: red,
+  unfunded: red,
 }
 
-function count(live: Live, name: string): number {
-  return live.counters[name] ?? 0
+function campaignLine(campaign: CampaignMoney, advertiser: AdvertiserMoney | undefined): string {
+  const { name, status, bid, currency, spend } = campaign
+  const limit = tightestLimit(campaign, advertiser)
+  const tone = TONES[status] ?? dim
+  const head = `${name.slice(0, 37).padEnd(37)} ${bid.model} ${tone(status.padEnd(14))}`
+  if (limit === null || limit.limitMicros === 0)
+    return `${head} ${moneyText(spend.totalMicros, currency)} spent`
+  const filled = Math.round((limit.spentMicros / limit.limitMicros) * BAR)
+  const held = Math.min(BAR - filled, Math.round((limit.heldMicros / limit.limitMicros) * BAR))
+  const bar = `${green('#'.repeat(filled))}${dim('+'.repeat(held) + '.'.repeat(BAR - filled - held))}`
+  const of = `${moneyText(limit.spentMicros, currency)} of ${moneyText(limit.limitMicros, currency)}`
+  return `${head} ${bar} ${of} ${limit.of}`
 }
 
-function dollars(micros: number): string {
-  return `$${(micros / 1_000_000).toFixed(2)}`
+function spent(campaigns: readonly CampaignMoney[]): string {
+  return moneyText(campaigns.reduce((total, { spend }) => total + spend.totalMicros, 0))
 }
 
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0)
+/** Two beside each other. */
+function columns(texts: readonly string[]): string[] {
+  if (texts.length === 0) return ['      0 so far']
+  return texts.flatMap((text, at) =>
+    at % 2 === 0 ? [`${text.padEnd(REASON_WIDTH)}${texts[at + 1] ?? ''}`] : [],
+  )
+}
+
+async function itemsOf<Item>(api: Api, path: string): Promise<readonly Item[]> {
+  return (await callApi(api, 'GET', `${path}?limit=200`))['items'] as Item[]
 }

@@ -6,7 +6,8 @@ import type { SeededPlacement } from './seed.ts'
 const VIEWS_PER_SECOND = 150
 const TICK_MS = 50
 const REQUESTS_AT_ONCE_MAX = 64
-const CLICK_SHARE = 0.05
+/** Far more than in life, so that one sees clicks. */
+const CLICK_SHARE = 0.015
 
 /** An ad as it was offered, whichever way it was asked for. */
 interface Offer {
@@ -78,12 +79,12 @@ export function sendTraffic(url: string, placements: readonly SeededPlacement[])
       if (Math.random() < 0.2) await visit(clickUrl, person)
       return
     }
-    if (chance < 0.056) await visit(clickUrl, person)
-    else if (chance < 0.061) await visit(forge(clickUrl), person)
-    else if (chance < 0.067) {
+    if (chance < 0.018) await visit(clickUrl, person)
+    else if (chance < 0.023) await visit(forge(clickUrl), person)
+    else if (chance < 0.029) {
       await pause(700)
       await visit(clickUrl, { ...person, agent: crawler() })
-    } else if (chance < 0.07) {
+    } else if (chance < 0.032) {
       await pause(700)
       await visit(clickUrl, person, { headers: { Purpose: 'prefetch' } })
     }

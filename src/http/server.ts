@@ -12,6 +12,7 @@ import { Sampler } from './edge/sampler.ts'
 import { handleServe, tagScript } from './edge/serve-handler.ts'
 import { handleClick, handleImpression } from './edge/tracking-handler.ts'
 import { livePage } from './live-page.ts'
+import { LiveSeconds } from './live-seconds.ts'
 import { Metrics } from './metrics.ts'
 import { problemResponse } from './problem.ts'
 import type { Status } from './status.ts'
@@ -50,6 +51,7 @@ export function startServer(options: ServerOptions): RunningServer {
     answers: newAnswers(edge),
   }
   const metrics = new Metrics(edge.counters, status)
+  const live = new LiveSeconds(edge.counters, status)
   const server = listening(options, {
     hostname: options.host,
     port: options.port,
@@ -101,7 +103,9 @@ export function startServer(options: ServerOptions): RunningServer {
         case '/':
           return livePage()
         case '/live.json':
-          return Response.json({ counters: edge.counters.values, ...status })
+          return Response.json(live.figures(secondIn(url, query)), {
+            headers: { 'Cache-Control': 'no-store' },
+          })
         default:
           return control.fetch(request)
       }
@@ -114,6 +118,7 @@ export function startServer(options: ServerOptions): RunningServer {
   return {
     url: `http://${options.host}:${server.port}`,
     stop: async () => {
+      live.stop()
       await Promise.race([server.stop(), Bun.sleep(3000)])
       await server.stop(true)
     },
@@ -144,6 +149,12 @@ function listening(
 }
 
 const CORS = { 'Access-Control-Allow-Origin': '*' }
+
+/** `?after=N`: the page has the seconds up to that one. Without it, it wants none. */
+function secondIn(url: string, query: number): number | null {
+  const after = query < 0 ? null : new URLSearchParams(url.slice(query)).get('after')
+  return after === null ? null : Math.max(0, Math.trunc(Number(after)) || 0)
+}
 
 function isRead(method: string): boolean {
   return method === 'GET' || method === 'HEAD'

@@ -6,7 +6,7 @@ import { readServeOptions } from '../../src/config.ts'
 import type { ClockReading } from '../../src/core/steady-time.ts'
 import { startEmbedded } from '../../src/wiring/embedded.ts'
 
-const COMMAND = join(import.meta.dir, '../../farthing')
+export const COMMAND = join(import.meta.dir, '../../farthing')
 const START_MS_MAX = 10_000
 const STOP_MS_MAX = 10_000
 export const ADMIN_KEY = 'test'
@@ -279,7 +279,8 @@ function launch(args: readonly string[], environment: Record<string, string> = {
   })
 }
 
-async function ended(child: ChildProcess, msMax: number): Promise<number | null> {
+/** Its exit code, or null where it had to be killed. */
+export async function ended(child: ChildProcess, msMax: number): Promise<number | null> {
   const exit = Promise.withResolvers<number | null>()
   child.once('exit', exit.resolve)
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode

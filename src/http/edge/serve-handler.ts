@@ -128,6 +128,7 @@ export function tagScript(publicUrl: string): string {
       frame.width = ad.w
       frame.height = ad.h
       frame.style.border = '0'
+      frame.title = 'Advertisement'
       frame.setAttribute('sandbox', 'allow-scripts allow-popups allow-popups-to-escape-sandbox')
       frame.srcdoc = '<!doctype html><body style="margin:0">' + ad.adm
       slot.style.display = 'inline-block'
