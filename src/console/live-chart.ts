@@ -2,7 +2,7 @@ import type { LiveSecond } from './live-figures.ts'
 
 const WIDTH = 600
 const HEIGHT = 220
-const LEFT = 34
+const LEFT = 44
 const BOTTOM = 22
 const TOP = 14
 /** At first the chart is a minute wide, then it grows with what there is to show. */

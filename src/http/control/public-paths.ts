@@ -11,10 +11,21 @@ const query = (name: string, description: string, required = false) => ({
   schema: text,
 })
 
+const BID_REQUEST = {
+  id: 'request-1',
+  imp: [{ id: '1', tagid: 'plc_7e', banner: { format: [{ w: 728, h: 90 }] }, bidfloor: 0.5 }],
+  site: { domain: 'example.com', page: 'https://example.com/' },
+  device: {
+    ua: 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0',
+    ip: '81.2.69.142',
+  },
+}
+
 const event = (id: string) => ({
   type: 'object' as const,
   additionalProperties: true,
   required: [id, 'ad_id', 'timestamp'],
+  example: { [id]: 'event-1', ad_id: 'ad_7i', timestamp: '2026-11-01T12:00:00.000Z' },
   properties: Object.fromEntries(
     [
       id,
@@ -43,7 +54,9 @@ export function describePublicPaths(app: OpenAPIHono): void {
     path: '/openrtb2/auction',
     summary: 'Ask for bids',
     description: 'OpenRTB 2.6, gzip accepted. Unknown fields are ignored. Prices are decimal CPM.',
-    request: { body: { required: true, ...json({ ...object, description: 'BidRequest' }) } },
+    request: {
+      body: { required: true, ...json({ ...object, description: 'BidRequest', example: BID_REQUEST }) },
+    },
     responses: {
       200: { description: 'BidResponse', ...json(object) },
       204: { description: 'No bid' },
