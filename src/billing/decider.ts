@@ -1,6 +1,6 @@
 import { dayAt } from '../budgets/budget.ts'
 import { pacedGrantable } from '../budgets/pacing.ts'
-import { type ShardView, Treasury } from '../budgets/treasury.ts'
+import { LEASE_VALID_MS, type ShardView, Treasury } from '../budgets/treasury.ts'
 import type { CatalogChange } from '../campaigns/campaign.ts'
 import { AssertionError } from '../core/assert.ts'
 import { STEP_MS_MAX } from '../core/steady-time.ts'
@@ -82,6 +82,8 @@ const LEASES_PER_RECORD = 5000
 const CALENDAR_CHECK_MS = 30_000
 /** Campaigns whose nodes have too little are looked at again this often: money may have come free. */
 const HUNGRY_MS = 250
+/** A log that did not take records is asked again after this. */
+const RETRY_MS = 500
 
 /**
  * The worker's shell: reads a batch of all its partitions, decides it, writes it in one transaction with the offsets,
@@ -98,6 +100,11 @@ export class Decider {
   private calendarsAt = 0
   private hungryAt = 0
   private effectsSentTo = new Map<string, number>()
+  /** Asks that wait for their answer, by node and partition: the newest of each. */
+  private readonly asked = new Map<string, LeaseAsk>()
+  /** What the log refused: it goes before all else. */
+  private refused: Uint8Array<ArrayBuffer> | null = null
+  private refusedAt = 0
 
   constructor(private readonly options: DeciderOptions) {
     this.positions = options.store.takeOver()
@@ -135,12 +142,13 @@ export class Decider {
       for (const campaign of partition.budgets.keys()) this.awake.add(campaign)
     }
     this.checkCalendars(now)
-    await this.flush()
+    while (!(await this.flush())) await new Promise(resolve => setTimeout(resolve, RETRY_MS))
     while (this.batch() > 0) await Promise.resolve()
   }
 
   onAsk(ask: LeaseAsk): void {
     this.nodes.add(ask.node)
+    this.asked.set(`${ask.node}:${ask.partition}`, ask)
     this.treasuries[ask.partition]?.onAsk(ask)
     for (const { campaign } of ask.shards) this.awake.add(campaign)
   }
@@ -179,7 +187,9 @@ export class Decider {
   /** Time's work: ticks of idle partitions, leases, calendars. Call it often; it does what is due. */
   async turn(): Promise<void> {
     const now = this.options.clock.now()
-    if (now - this.secondAt >= 1000 || now < this.secondAt) {
+    // While the log is away nothing new is written, but what is leased is handed out still.
+    const logIsHere = this.refused === null
+    if (logIsHere && (now - this.secondAt >= 1000 || now < this.secondAt)) {
       this.secondAt = now
       this.tick(now)
       for (const treasury of this.treasuries) {
@@ -194,7 +204,9 @@ export class Decider {
         for (const campaign of treasury?.hungry ?? []) this.awake.add(campaign)
       }
     }
-    if (now - this.calendarsAt >= CALENDAR_CHECK_MS || now < this.calendarsAt) this.checkCalendars(now)
+    if (logIsHere && (now - this.calendarsAt >= CALENDAR_CHECK_MS || now < this.calendarsAt)) {
+      this.checkCalendars(now)
+    }
     this.grantRound(now)
     await this.flush()
   }
@@ -254,7 +266,7 @@ export class Decider {
   }
 
   private grantRound(now: number): void {
-    if (this.awake.size === 0 || this.nodes.size === 0) return
+    if ((this.awake.size === 0 && this.asked.size === 0) || this.nodes.size === 0) return
     const nodes = [...this.nodes]
     const byPartition = new Map<number, number[]>()
     for (const campaign of this.awake) {
@@ -268,7 +280,7 @@ export class Decider {
       const treasury = this.treasuries[partition]
       if (treasury === null || treasury === undefined) continue
       const round = treasury.round(campaigns, nodes, now)
-      grants.push(...round.grants)
+      for (const grant of round.grants) grants.push(this.answering(grant))
       const leases = round.leases?.leases ?? []
       for (let i = 0; i < leases.length; i += LEASES_PER_RECORD) {
         this.buffer.json(RecordKind.leaseTaken, partition, now, {
@@ -277,8 +289,29 @@ export class Decider {
         })
       }
     }
+    // Nothing new is an answer, too: it renews the leases of the partition.
+    for (const { node, partition } of this.asked.values()) {
+      const epoch = this.treasuries[partition]?.epoch
+      if (epoch === undefined) continue
+      grants.push(
+        this.answering({ node, partition, epoch, askSentAt: 0, validMs: LEASE_VALID_MS, shards: [] }),
+      )
+    }
     if (grants.length === 0) return
     this.options.tell({ ...NOTHING_DECIDED, grants })
+  }
+
+  /** A grant as the answer to the newest ask of its node; it renews nothing where there was none. */
+  private answering(grant: LeaseGrant): LeaseGrant {
+    const key = `${grant.node}:${grant.partition}`
+    const askSentAt = this.asked.get(key)?.sentAt ?? 0
+    this.asked.delete(key)
+    const campaigns = this.partitions[grant.partition]!.entities.campaign
+    const shards = grant.shards.map(shard => {
+      const closed = campaigns.get(shard.campaign)?.whenAuthorityLost === 'closed'
+      return { ...shard, closed }
+    })
+    return { ...grant, askSentAt, shards }
   }
 
   private shardView(partition: Partition, number: number): ShardView | null {
@@ -337,19 +370,23 @@ export class Decider {
     }
   }
 
-  private async flush(): Promise<void> {
-    if (this.buffer.count === 0) return
-    const records = this.buffer.take()
-    for (;;) {
+  /** Whether all that was written is in the log. Leases go on meanwhile: a full disk must not stop them. */
+  private async flush(): Promise<boolean> {
+    const now = this.options.clock.now()
+    if (this.refused !== null && now - this.refusedAt < RETRY_MS && now >= this.refusedAt) return false
+    while (this.refused !== null || this.buffer.count > 0) {
+      this.refused ??= this.buffer.take()
       try {
-        await this.options.log.append(records)
-        return
+        await this.options.log.append(this.refused)
+        this.refused = null
       } catch (error) {
         if (error instanceof AssertionError) throw error
         this.options.warn('the log does not take records', error)
-        await new Promise(resolve => setTimeout(resolve, 500))
+        this.refusedAt = now
+        return false
       }
     }
+    return true
   }
 }
 

@@ -34,5 +34,7 @@ export interface LeaseGrant {
     /** Share of eligible requests that pacing lets the node bid on, 0 to 1. */
     readonly pacing: number
     readonly stopped: boolean
+    /** `whenAuthorityLost`: stop as soon as asks go unanswered, not when the lease ends. */
+    readonly closed?: boolean
   }[]
 }

@@ -22,6 +22,9 @@ export type FromDecider =
   | { readonly kind: 'ready' }
   | { readonly kind: 'decided'; readonly decided: Decided }
   | { readonly kind: 'warning'; readonly message: string; readonly cause: string }
+  /** The store cannot be written; it is tried again, and all that waits in the log is decided then. */
+  | { readonly kind: 'paused'; readonly message: string }
+  | { readonly kind: 'resumed' }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'closed' }
 

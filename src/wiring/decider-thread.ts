@@ -5,8 +5,9 @@
 import { createHash } from 'node:crypto'
 import { FollowingClock } from '../adapters/clock.ts'
 import { LogPort } from '../adapters/sqlite/log-port.ts'
+import { isPassing } from '../adapters/sqlite/passing-fault.ts'
 import { SqliteStore } from '../adapters/sqlite/store.ts'
-import { Decider, NOTHING_DECIDED } from '../billing/decider.ts'
+import { type Decided, Decider, NOTHING_DECIDED } from '../billing/decider.ts'
 import type { CatalogChange } from '../campaigns/campaign.ts'
 import type { FromDecider, ToBuilder, ToDecider } from './decider-messages.ts'
 
@@ -17,19 +18,22 @@ declare const self: {
 
 /** Leases are looked at this often. */
 const TURN_MS = 25
+/** A store that could not be written is tried again after this. */
+const RETRY_MS = 500
 /** Entities told to the builder in one message at start. */
 const CATALOG_CHUNK = 2000
 
 let decider: Decider | null = null
 let store: SqliteStore | null = null
 let log: LogPort | null = null
-let running = false
+let scheduled = false
+let storeIsAway = false
 let closing = false
 
 self.onmessage = ({ data }) => {
   switch (data.kind) {
     case 'open':
-      open(data).catch(fail)
+      open(data).catch(stop)
       return
     case 'ask':
       for (const ask of data.asks) decider?.onAsk(ask)
@@ -44,20 +48,22 @@ async function open(options: Extract<ToDecider, { kind: 'open' }>): Promise<void
   log = new LogPort(options.log, options.logPath)
   const told = (changes: readonly CatalogChange[]) =>
     options.builder.postMessage({ kind: 'changes', changes } satisfies ToBuilder)
-  decider = new Decider({
+  const terms = {
     log,
     store,
     clock: new FollowingClock(options.time),
     holdMs: options.holdMs,
-    hashOf: bytes => createHash('sha256').update(bytes).digest('hex'),
-    tell: decided => {
+    hashOf: (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex'),
+    tell: (decided: Decided) => {
       if (decided.catalog.length > 0) told(decided.catalog)
       self.postMessage({ kind: 'decided', decided })
     },
-    warn: (message, cause) => self.postMessage({ kind: 'warning', message, cause: String(cause) }),
-  })
+    warn: (message: string, cause: unknown) =>
+      self.postMessage({ kind: 'warning', message, cause: String(cause) }),
+  }
+  const first = new Decider(terms)
   let chunk: CatalogChange[] = []
-  for (const change of decider.catalog()) {
+  for (const change of first.catalog()) {
     chunk.push(change)
     if (chunk.length < CATALOG_CHUNK) continue
     told(chunk)
@@ -66,48 +72,70 @@ async function open(options: Extract<ToDecider, { kind: 'open' }>): Promise<void
   told(chunk)
   options.builder.postMessage({ kind: 'loaded' } satisfies ToBuilder)
   // Keys, publishers and placements are looked up by the thread that serves, too.
-  const served = [...decider.catalog()].filter(change => change.kind !== 'campaign')
+  const served = [...first.catalog()].filter(change => change.kind !== 'campaign')
   self.postMessage({
     kind: 'decided',
     decided: { ...NOTHING_DECIDED, catalog: served },
   })
-  await decider.start()
+  await first.start()
+  decider = first
   log.onAppend(() => drain())
   self.postMessage({ kind: 'ready' })
-  await turns(decider)
+  await turns(() => new Decider(terms))
 }
 
 function drain(): void {
-  if (running || decider === null) return
-  running = true
+  if (scheduled || decider === null) return
+  scheduled = true
   // A batch after the messages that have arrived: one commit for all that came in one go.
   setImmediate(() => {
+    scheduled = false
     try {
-      const taken = decider!.batch()
-      running = false
-      if (taken > 0) drain()
+      if (decider !== null && decider.batch() > 0) drain()
     } catch (error) {
-      fail(error)
+      stop(error)
     }
   })
 }
 
-async function turns(of: Decider): Promise<void> {
+async function turns(renew: () => Decider): Promise<void> {
   while (!closing) {
-    await of.turn()
+    await decider?.turn().catch(stop)
     drain()
-    await new Promise(resolve => setTimeout(resolve, TURN_MS))
+    await new Promise(resolve => setTimeout(resolve, decider === null ? RETRY_MS : TURN_MS))
+    if (decider === null && storeIsAway && !closing) await resume(renew)
   }
-  while (of.batch() > 0) await Promise.resolve()
+  try {
+    while (decider !== null && decider.batch() > 0) await Promise.resolve()
+  } catch (error) {
+    // The log has it, and the next start decides it.
+    stop(error)
+  }
   await log!.close()
   store!.close()
   self.postMessage({ kind: 'closed' })
 }
 
-/** A bug of ours, or a store that cannot be written: nothing is decided any more, the log keeps all. */
-function fail(error: unknown): void {
+/**
+ * A store that cannot be written is tried again: the disk may have room again, another program may let it go. A bug of
+ * ours is not: nothing is decided any more. The log keeps all either way, and nodes hear nothing of their treasury.
+ */
+function stop(error: unknown): void {
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  self.postMessage({ kind: 'failed', message })
-  running = true
   decider = null
+  storeIsAway = isPassing(error)
+  self.postMessage({ kind: storeIsAway ? 'paused' : 'failed', message })
+}
+
+/** All state is dropped and read again, under a new epoch: what the failed batch had decided never was. */
+async function resume(renew: () => Decider): Promise<void> {
+  try {
+    const renewed = renew()
+    await renewed.start()
+    decider = renewed
+    storeIsAway = false
+    self.postMessage({ kind: 'resumed' })
+  } catch (error) {
+    if (!isPassing(error)) stop(error)
+  }
 }

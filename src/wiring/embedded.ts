@@ -119,7 +119,7 @@ export async function startEmbedded(
   const ready = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<void>()
 
-  let deciderFailed = false
+  let deciderStopped = false
 
   function onDecided(decided: Decided): void {
     for (const change of decided.catalog) {
@@ -132,7 +132,7 @@ export async function startEmbedded(
       }
     }
     for (const { requestId, outcome } of decided.outcomes) commands.settle(requestId, outcome)
-    for (const grant of decided.grants) leases.onGrant(grant)
+    for (const grant of decided.grants) leases.onGrant(grant, clock.now())
     observe(decided.observed)
     if (decided.decided === 0) return
     status.lagMs = decided.lagMs
@@ -170,12 +170,18 @@ export async function startEmbedded(
       case 'warning':
         logger.warn({ cause: data.cause }, data.message)
         return
+      case 'paused':
       case 'failed':
-        deciderFailed = true
+        deciderStopped = true
         status.recording = false
-        status.problem = data.message
+        status.problem = data.message.split('\n')[0]!
         ready.reject(new Error(data.message))
-        logger.error({ cause: data.message }, 'the decider stopped')
+        logger.error({ cause: data.message }, `the decider ${data.kind}`)
+        return
+      case 'resumed':
+        // Ready again once the log has taken a record, too.
+        deciderStopped = false
+        logger.warn('the decider goes on')
         return
       case 'closed':
         closed.resolve()
@@ -268,7 +274,7 @@ export async function startEmbedded(
       status.problem = 'The log does not take records: is the disk full?'
     }
     lostBefore = lost
-    if (status.recording || deciderFailed) return
+    if (status.recording || deciderStopped) return
     log.buffer.json(RecordKind.tick, 0, clock.now(), {})
     log.flushed().then(
       () => {
@@ -284,7 +290,8 @@ export async function startEmbedded(
       // The variance comes in micros squared.
       leases.record(campaign, impressions, thousandths, variance * 1e6),
     )
-    const asks = leases.asks(clock.now(), PARTITIONS, false)
+    leases.end(clock.now())
+    const asks = leases.asks(clock.now(), PARTITIONS)
     if (asks.length > 0) decider.postMessage({ kind: 'ask', asks } satisfies ToDecider)
   }, ASK_MS)
   let lostBefore = 0
@@ -296,7 +303,7 @@ export async function startEmbedded(
     log.flushed().catch(() => counters.add('lost'))
   }, COUNTS_MS)
   // The treasury hears of this node before its first choice, and grants to it.
-  decider.postMessage({ kind: 'ask', asks: leases.asks(clock.now(), PARTITIONS, true) } satisfies ToDecider)
+  decider.postMessage({ kind: 'ask', asks: leases.asks(clock.now(), PARTITIONS) } satisfies ToDecider)
   status.ready = true
 
   return {

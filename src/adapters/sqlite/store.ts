@@ -17,6 +17,8 @@ import { SCHEMA, SCHEMA_VERSION } from './schema.ts'
 
 /** Pages of 4 KiB that the page cache may hold: enough for the hot right edges of all trees. */
 const CACHE_KIB = 256 * 1024
+/** While it waits for a lock the thread does nothing else. */
+const BUSY_MS_MAX = 500
 
 /**
  * The store on SQLite: one connection that writes, on the decider's thread. A batch is one transaction: its first
@@ -33,6 +35,8 @@ export class SqliteStore {
     readonly partitions: number,
   ) {
     this.db = new Database(path, { create: true })
+    // Another program may look into the file, and hold it for a moment.
+    this.db.run(`PRAGMA busy_timeout = ${BUSY_MS_MAX}`)
     this.db.run('PRAGMA journal_mode = WAL')
     this.db.run('PRAGMA synchronous = FULL')
     this.db.run(`PRAGMA cache_size = -${CACHE_KIB}`)
