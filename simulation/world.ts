@@ -97,7 +97,7 @@ export class World {
   private decisionStore(store: SqliteStore): DecisionStore {
     return {
       takeOver: () => store.takeOver(),
-      load: (partition, holdMs) => store.load(partition, holdMs),
+      load: partition => store.load(partition),
       begin: () => store.begin(),
       rollback: () => store.rollback(),
       unsent: () => store.unsent(),

@@ -128,7 +128,7 @@ function refusal(turn: Turn, token: TokenBody, verdict: number): number {
 function hold(turn: Turn, token: TokenBody, record: Uint8Array, payload: DataView, at: number): void {
   const { partition, changes } = turn
   const event = impressionText(payload, at)
-  const held = { deadline: partition.head.time + partition.holdMs, record: record.slice() }
+  const held = { deadline: partition.head.time + partition.head.holdMs, record: record.slice() }
   partition.held.set(event, held)
   changes.heldPut.set(event, { partition: partition.number, ...held })
   changes.heldGone.delete(event)

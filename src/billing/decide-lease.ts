@@ -1,13 +1,14 @@
 import { isReserving, openEpoch, rebalance, reportChosen, takeLease } from '../budgets/budget.ts'
-import type { ChosenRecord, LeaseTakenRecord } from '../records/events.ts'
+import type { ChosenRecord, EpochOpenedRecord, LeaseTakenRecord } from '../records/events.ts'
 import { budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
 
 /** The treasury starts anew, with an epoch that was never used: what older epochs leased and did not choose is free. */
-export function decideEpochOpened(turn: Turn, epoch: number): void {
+export function decideEpochOpened(turn: Turn, { epoch, holdMs }: EpochOpenedRecord): void {
   const { partition, changes } = turn
   if (epoch <= partition.head.treasuryEpoch) return
   partition.head.treasuryEpoch = epoch
+  if (holdMs !== undefined) partition.head.holdMs = holdMs
   for (const campaign of inOrder(partition.reserving)) {
     const money = budgetOf(partition, campaign)
     if (money === null) continue

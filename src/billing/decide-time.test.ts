@@ -17,7 +17,7 @@ const HOLD_MS = 60_000
 let partition: Partition
 let changes: Changes
 beforeEach(() => {
-  partition = new Partition(0, newHead(), new Bits(() => null), HOLD_MS)
+  partition = new Partition(0, newHead(), new Bits(() => null))
   changes = new Changes()
 })
 

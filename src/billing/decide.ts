@@ -7,6 +7,7 @@ import type {
   DaysRecord,
   Effect,
   EffectRecord,
+  EpochOpenedRecord,
   IngestedEvent,
   LeaseTakenRecord,
   RequestsRecord,
@@ -86,7 +87,7 @@ export function decide(
       changes.calendars.add(partition.number)
       return
     case RecordKind.epochOpened:
-      decideEpochOpened(turn, json<{ epoch: number }>(record.bytes).epoch)
+      decideEpochOpened(turn, json<EpochOpenedRecord>(record.bytes))
       return
     case RecordKind.requests:
       countRequests(turn, json<RequestsRecord>(record.bytes))

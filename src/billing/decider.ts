@@ -9,7 +9,7 @@ import type { CommandOutcome } from '../ports/control.ts'
 import type { EventLog, LogRecord } from '../ports/event-log.ts'
 import type { Position } from '../ports/store.ts'
 import type { LeaseAsk, LeaseGrant } from '../ports/treasury-link.ts'
-import type { TimePassedRecord } from '../records/events.ts'
+import type { EpochOpenedRecord, TimePassedRecord } from '../records/events.ts'
 import { BrokenRecord, RecordKind } from '../records/record.ts'
 import { RecordBuffer } from '../records/record-buffer.ts'
 import { calendarsMissing } from './calendars.ts'
@@ -21,7 +21,7 @@ import type { Partition } from './partition.ts'
 /** Where decisions are kept. One transaction: begin, then decide, then commit. */
 export interface DecisionStore {
   takeOver(): Position[]
-  load(partition: number, holdMs: number): Partition
+  load(partition: number): Partition
   begin(): void
   rollback(): void
   commit(batch: {
@@ -108,7 +108,7 @@ export class Decider {
 
   constructor(private readonly options: DeciderOptions) {
     this.positions = options.store.takeOver()
-    this.partitions = this.positions.map(({ partition }) => options.store.load(partition, options.holdMs))
+    this.partitions = this.positions.map(({ partition }) => options.store.load(partition))
     this.treasuries = this.partitions.map(() => null)
   }
 
@@ -135,7 +135,8 @@ export class Decider {
       // A start takes the wall clock's word: it was looked at by whoever started us, and nothing else knows.
       this.logTimePassed(partition, now)
       const epoch = partition.head.treasuryEpoch + 1
-      this.buffer.json(RecordKind.epochOpened, partition.number, now, { epoch })
+      const opened: EpochOpenedRecord = { epoch, holdMs: this.options.holdMs }
+      this.buffer.json(RecordKind.epochOpened, partition.number, now, opened)
       this.treasuries[partition.number] = new Treasury(partition.number, epoch, campaign =>
         this.shardView(partition, campaign),
       )
@@ -189,14 +190,15 @@ export class Decider {
     const now = this.options.clock.now()
     // While the log is away nothing new is written, but what is leased is handed out still.
     const logIsHere = this.refused === null
-    if (logIsHere && (now - this.secondAt >= 1000 || now < this.secondAt)) {
+    const second = now - this.secondAt >= 1000 || now < this.secondAt
+    if (logIsHere && second) {
       this.secondAt = now
       this.tick(now)
-      for (const treasury of this.treasuries) {
-        if (treasury === null) continue
-        const chosen = treasury.chosenSince(now)
-        if (chosen !== null) this.buffer.json(RecordKind.chosen, treasury.partition, now, chosen)
-      }
+    }
+    for (const treasury of this.treasuries) {
+      if (treasury === null || !logIsHere || !(second || treasury.overdue)) continue
+      const chosen = treasury.chosenSince(now)
+      if (chosen !== null) this.buffer.json(RecordKind.chosen, treasury.partition, now, chosen)
     }
     if (now - this.hungryAt >= HUNGRY_MS || now < this.hungryAt) {
       this.hungryAt = now

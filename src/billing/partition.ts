@@ -55,6 +55,8 @@ export interface PartitionHead {
   transitionSequence: number
   entitySequence: Partial<Record<EntityKind, number>>
   treasuryEpoch: number
+  /** How long a click waits for its impression: as the process said that opened the epoch, so that a replay waits as long. */
+  holdMs: number
   /** Next sequence by target, last applied by source. */
   effectsOut: Record<string, number>
   effectsIn: Record<string, number>
@@ -63,6 +65,9 @@ export interface PartitionHead {
   /** Days by zone, made ahead, in order. */
   calendars: Record<string, CalendarDay[]>
 }
+
+/** Of epochs that were opened before their records said it. */
+const DEFAULT_HOLD_MS = 60_000
 
 export function newHead(): PartitionHead {
   return {
@@ -74,6 +79,7 @@ export function newHead(): PartitionHead {
     transitionSequence: 0,
     entitySequence: {},
     treasuryEpoch: 0,
+    holdMs: DEFAULT_HOLD_MS,
     effectsOut: {},
     effectsIn: {},
     recent: [],
@@ -110,7 +116,6 @@ export class Partition {
     readonly number: number,
     readonly head: PartitionHead,
     readonly bits: Bits,
-    readonly holdMs: number,
   ) {}
 
   nextNumber(kind: EntityKind): number {

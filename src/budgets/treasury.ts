@@ -63,6 +63,8 @@ export class Treasury {
   private lastRateAt = 0
   /** Campaigns whose nodes have less than they should: looked at again when money may have come free. */
   readonly hungry = new Set<number>()
+  /** Whether nodes have reported choices that `decide` should hear of now, not at the next second. */
+  overdue = false
 
   constructor(
     readonly partition: number,
@@ -74,10 +76,13 @@ export class Treasury {
   onAsk(ask: LeaseAsk): void {
     if (ask.epoch !== this.epoch) return
     for (const said of ask.shards) {
-      const node = nodeOf(this.shardOf(said.campaign), ask.node)
+      const shard = this.shardOf(said.campaign)
+      const node = nodeOf(shard, ask.node)
       node.chosen = Math.max(node.chosen, said.chosenThousandths)
       node.impressions = Math.max(node.impressions, said.impressions)
       node.variance = Math.max(node.variance, said.variance)
+      // Chosen before the release, told after it: until `decide` has it, a new lease would be taken for it.
+      if (chosenOf(shard) > shard.leased) this.overdue = true
     }
   }
 
@@ -94,8 +99,7 @@ export class Treasury {
    */
   onReleased(campaign: number): void {
     const shard = this.shardOf(campaign)
-    shard.leased = 0
-    for (const node of shard.nodes.values()) shard.leased += node.chosen
+    shard.leased = chosenOf(shard)
     shard.askedLease = false
   }
 
@@ -104,8 +108,9 @@ export class Treasury {
     this.shardOf(campaign)
   }
 
-  /** Once a second: what to append so that decide knows what was chosen. Null where nothing was. */
+  /** Once a second, and when `overdue`: what to append so that decide knows what was chosen. Null where nothing was. */
   chosenSince(now: number): ChosenRecord | null {
+    this.overdue = false
     const seconds = Math.max(0.2, (now - this.lastRateAt) / 1000)
     this.lastRateAt = now
     const shards: ChosenRecord['shards'][number][] = []
@@ -120,6 +125,12 @@ export class Treasury {
       }
       shard.rate += RATE_WEIGHT * ((chosen - shard.chosenAtRate) / seconds - shard.rate)
       shard.chosenAtRate = chosen
+      // With this record `decide` takes it from what was leased, and no lower than nothing. A lease that is in the log
+      // already comes before the record, and pays for it.
+      if (chosen > shard.leased) {
+        if (shard.askedLease) this.overdue = true
+        else shard.leased = chosen
+      }
       if (chosen === shard.reportedChosen && variance === shard.reportedVariance) continue
       shard.reportedChosen = chosen
       shard.reportedVariance = variance
@@ -241,6 +252,12 @@ function leaseSize(shard: ShardAccount, view: ShardView, atHand: number, nodes: 
   const free = Math.max(0, view.grantableMicros) * 1000 + Math.max(0, atHand)
   const share = (LEASE_SHARE * free) / Math.max(1, nodes)
   return Math.max(view.price, Math.min(size, Math.max(share, Math.min(least, free))))
+}
+
+function chosenOf(shard: ShardAccount): number {
+  let chosen = 0
+  for (const node of shard.nodes.values()) chosen += node.chosen
+  return chosen
 }
 
 function nodeOf(shard: ShardAccount, number: number): NodeAccount {

@@ -77,6 +77,12 @@ export interface DaysRecord {
   }[]
 }
 
+/** A process has started to decide: its treasury's epoch, and how long clicks wait for their impression (absent: 60 s). */
+export interface EpochOpenedRecord {
+  readonly epoch: number
+  readonly holdMs?: number
+}
+
 /** Leases that the treasury takes for the nodes of its epoch: micros added, by campaign and shard. */
 export interface LeaseTakenRecord {
   readonly epoch: number

@@ -13,8 +13,6 @@ import { readFlags, UsageError } from '../config.ts'
 import type { EventLog } from '../ports/event-log.ts'
 import { PARTITIONS } from './embedded.ts'
 
-const DEFAULT_HOLD_MS = 60_000
-
 /** `farthing verify`: goes through the whole ledger of a stopped installation. */
 export function verifyBooks(args: readonly string[]): number {
   const { folder, close } = openStopped(args)
@@ -47,7 +45,8 @@ export function rebuildBooks(args: readonly string[]): number {
       log,
       store,
       clock: { now: () => Date.now() },
-      holdMs: DEFAULT_HOLD_MS,
+      // How long clicks waited is in the log; no epoch is opened here.
+      holdMs: 0,
       hashOf: bytes => createHash('sha256').update(bytes).digest('hex'),
       tell: told => {
         decided += told.decided

@@ -122,13 +122,13 @@ export class SqliteStore {
   }
 
   /** Reads a partition whole. */
-  load(number: number, holdMs: number): Partition {
+  load(number: number): Partition {
     const row = this.db
       .query<{ state: string }, [number]>('SELECT state FROM position WHERE partition = ?')
       .get(number)
     const head = { ...newHead(), ...(JSON.parse(row!.state) as PartitionHead) }
     const bits = new Bits((boot, kind, page) => this.loadPage(boot, number, kind, page))
-    const partition = new Partition(number, head, bits, holdMs)
+    const partition = new Partition(number, head, bits)
     this.loadEntities(partition)
     this.loadMoney(partition)
     for (const held of this.all<{ event: string; deadline: number; record: Uint8Array }>(
