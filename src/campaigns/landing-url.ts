@@ -37,6 +37,21 @@ export function landingDomain(text: string): string | null {
   return host.replace(/^www\./, '')
 }
 
+/** The app that a page of an app store offers, as `bapp` names it: a package's name, or the number of an iOS app. */
+export function storeApp(text: string): string | null {
+  if (!/\b(?:play\.google|apps\.apple|itunes\.apple)\.com\//i.test(text)) return null
+  const url = parsed(text)
+  switch (url?.hostname) {
+    case 'play.google.com':
+      return url.searchParams.get('id')?.toLowerCase() || null
+    case 'apps.apple.com':
+    case 'itunes.apple.com':
+      return /\/id(\d+)$/.exec(url.pathname)?.[1] ?? null
+    default:
+      return null
+  }
+}
+
 function parsed(text: string): URL | null {
   try {
     return new URL(text)

@@ -1,5 +1,6 @@
 import { hash32 } from '../core/bytes.ts'
 import type { Ad, Creative, Targeting } from './campaign.ts'
+import { storeApp } from './landing-url.ts'
 
 /**
  * How targeting is compared. Texts become 53-bit hashes, which a double holds exactly: with 100,000 texts targeted and
@@ -100,10 +101,15 @@ export function loadsSecurely(creative: Creative): boolean {
   }
 }
 
-/** Values that a blocked domain may name to block the ad: its advertiser's domains, then their parents. */
+/** Values that a block list may name to block the ad: its advertiser's domains, then their parents, then its app. */
 export function advertiserDomains(ad: Ad): string[] {
+  const app = storeApp(ad.landingUrl)
   return [
-    ...new Set([...ad.adomain.map(domain => domain.toLowerCase()), ...ad.adomain.flatMap(domainSuffixes)]),
+    ...new Set([
+      ...ad.adomain.map(domain => domain.toLowerCase()),
+      ...ad.adomain.flatMap(domainSuffixes),
+      ...(app === null ? [] : [app]),
+    ]),
   ]
 }
 

@@ -47,6 +47,9 @@ export class Candidates {
   private readonly listBound = new Float64Array(LISTS_MAX)
   private listCount = 0
 
+  /** Slots of campaigns that a frequency cap kept out, where someone asks for them. */
+  cappedSlots: number[] | null = null
+
   // Of the best ad of the offer that was looked at last.
   private bestAd = -1
   private bestScore = 0
@@ -189,8 +192,13 @@ export class Candidates {
     if (this.edge.allowanceThousandths[slot]! < score) return
     if (score < this.runnerUpScore) return
     const cap = words[at + Offer.capImpressions]!
-    if (cap !== 0 && !this.frequency.allowed(view.person, slot, cap, words[at + Offer.capSeconds]!, view.now))
+    if (
+      cap !== 0 &&
+      !this.frequency.allowed(view.person, slot, cap, words[at + Offer.capSeconds]!, view.now)
+    ) {
+      this.cappedSlots?.push(slot)
       return
+    }
     this.rank(source, offer, slot)
   }
 

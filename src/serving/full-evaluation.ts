@@ -1,6 +1,6 @@
 import type { Ad, Campaign, CampaignMoney } from '../campaigns/campaign.ts'
 import { scheduleState } from '../campaigns/schedule.ts'
-import { adCategories, categoryAndParent, domainSuffixes, loadsSecurely } from '../campaigns/targeting.ts'
+import { adCategories, advertiserDomains, categoryAndParent, loadsSecurely } from '../campaigns/targeting.ts'
 import { type CpmMicros, cpmMicros } from '../core/money.ts'
 import { expectedCpm, isOlder, meetsFloor } from '../exchange/auction.ts'
 import type { DeviceType } from '../records/device.ts'
@@ -28,12 +28,15 @@ export interface FullRequest {
   /** As the request has them. */
   readonly categories: readonly string[]
   readonly segments: readonly string[]
+  /** Domains of advertisers, and apps of app stores. */
   readonly badv: readonly string[]
   readonly bcat: readonly string[]
   readonly battr: readonly number[]
   readonly sizes: readonly { readonly w: number; readonly h: number }[]
   readonly floorCpmMicros: number
   readonly secure: boolean
+  /** Slots of campaigns that this person has seen as often as they may: known to the serving thread alone. */
+  readonly cappedSlots?: readonly number[]
 }
 
 /** What is known of a campaign beside its object. */
@@ -122,10 +125,12 @@ function bidOf(request: FullRequest, of: FullCampaign): AdBid | LossCode {
   if (refusal !== null) return refusal
   const bid = bestAdBid(request, of)
   if (typeof bid === 'string') return bid
+  // Before the first grant there is no pace yet either.
+  if (of.allowanceThousandths <= 0) return 'allowance'
   if (!passesPacing(of.pacing, of.slot, request.random)) return 'pacing'
   if (!of.allowedByFrequency) return 'frequency'
   if (!meetsFloor(bid.score, cpmMicros(request.floorCpmMicros))) return 'floor'
-  if (of.allowanceThousandths <= 0 || of.allowanceThousandths < bid.score) return 'allowance'
+  if (of.allowanceThousandths < bid.score) return 'allowance'
   return bid
 }
 
@@ -192,8 +197,7 @@ function bestAdBid(request: FullRequest, of: FullCampaign): AdBid | LossCode {
 
 function refusalOfAd(request: FullRequest, ad: Ad): LossCode | null {
   const blocked = new Set(request.badv.map(domain => domain.toLowerCase()))
-  if (ad.adomain.some(domain => domainSuffixes(domain).some(suffix => blocked.has(suffix))))
-    return 'blockedAdvertiser'
+  if (advertiserDomains(ad).some(domain => blocked.has(domain))) return 'blockedAdvertiser'
   if (adCategories(ad).some(category => request.bcat.includes(category))) return 'blockedCategory'
   if (ad.attr.some(attribute => request.battr.includes(attribute))) return 'blockedAttribute'
   if (request.secure && !loadsSecurely(ad.creative)) return 'secure'

@@ -42,7 +42,12 @@ declare const self: {
 const BUILD_MS = 50
 const REFRESH_MS = 1000
 
+/** Of each second, for evaluations in full: one takes about 0.2 us a campaign. */
+const EVALUATION_MS_PER_SECOND = 50
+
 const explainer = new Explainer()
+let evaluatedSecond = 0
+let evaluatedMs = 0
 let builder: CatalogBuilder | null = null
 let columns: SharedColumns | null = null
 let edge: EdgeColumns | null = null
@@ -54,7 +59,7 @@ self.onmessage = ({ data }) => {
       open(data)
       return
     case 'sample':
-      explainer.observe(data.request, campaignsInFull())
+      evaluate(data.request)
       return
     case 'explain':
       self.postMessage({ kind: 'explained', id: data.id, explanation: explain(data.campaign) })
@@ -85,7 +90,20 @@ function startBuilding(of: CatalogBuilder): void {
   setInterval(() => of.refresh(now()), REFRESH_MS)
 }
 
-function* campaignsInFull(): Generator<FullCampaign> {
+/** As many of the sampled requests as there is time for: edits are laid out on this thread, too. */
+function evaluate(request: FullRequest): void {
+  const second = Math.floor(request.now / 1000)
+  if (second !== evaluatedSecond) {
+    evaluatedSecond = second
+    evaluatedMs = 0
+  }
+  if (evaluatedMs >= EVALUATION_MS_PER_SECOND) return
+  const from = performance.now()
+  explainer.observe(request, campaignsInFull(request.cappedSlots ?? []))
+  evaluatedMs += performance.now() - from
+}
+
+function* campaignsInFull(cappedSlots: readonly number[]): Generator<FullCampaign> {
   for (const { number, slot, campaign, money, adSlots } of builder!.all()) {
     yield {
       campaign,
@@ -94,8 +112,7 @@ function* campaignsInFull(): Generator<FullCampaign> {
       money,
       allowanceThousandths: edge!.allowanceThousandths[slot]!,
       pacing: edge!.pacing[slot]!,
-      // What a person has seen is known on the serving thread alone.
-      allowedByFrequency: true,
+      allowedByFrequency: !cappedSlots.includes(slot),
       clickRatePpb: ad => columns!.clickRatePpb[adSlots[campaign.ads.indexOf(ad)]!] || PRIOR_PPB,
     }
   }

@@ -119,6 +119,7 @@ function bidsIn(
   isFirst: boolean,
 ): string {
   const { edge } = deps
+  const { candidates } = deps.serving
   const test = request.test === 1
   view.setCurrency(currency)
   let bids = ''
@@ -137,10 +138,14 @@ function bidsIn(
       view.addSize(placement.format.w, placement.format.h)
     }
     applyInventory(view, inventory)
-    if (isFirst && deps.sampler.due(view.now)) {
-      deps.sampler.sample(fullRequest(request, imp, { view, currency, viewer, inventory }))
+    const sampled = isFirst && deps.sampler.due(view.now)
+    candidates.cappedSlots = sampled ? [] : null
+    const chosen = test ? findForTest(deps.serving) : deps.serving.chooseForImp(view, choice)
+    if (sampled) {
+      const cappedSlots = candidates.cappedSlots ?? []
+      deps.sampler.sample(fullRequest(request, imp, { view, currency, viewer, inventory, cappedSlots }))
     }
-    if (!(test ? findForTest(deps.serving) : deps.serving.chooseForImp(view, choice))) continue
+    if (!chosen) continue
     const offer = offerAd(edge, deps.ids, choice, {
       placement: placementNumber,
       publisher: publisherNumber,

@@ -15,6 +15,7 @@ export function fullRequest(
     readonly currency: string
     readonly viewer: Viewer
     readonly inventory: Inventory
+    readonly cappedSlots: readonly number[]
   },
 ): FullRequest {
   const { view, viewer } = known
@@ -37,11 +38,17 @@ export function fullRequest(
     bundle: app?.bundle ?? null,
     categories: [...categories.flatMap(list => list ?? []), ...(placement?.categories ?? [])],
     segments: (user?.data ?? []).flatMap(({ segment }) => (segment ?? []).map(({ id }) => id ?? '')),
-    badv: [...(request.badv ?? []), ...(placement?.badv ?? []), ...(publisher?.badv ?? [])],
+    badv: [
+      ...(request.badv ?? []),
+      ...(request.bapp ?? []),
+      ...(placement?.badv ?? []),
+      ...(publisher?.badv ?? []),
+    ],
     bcat: [...(request.bcat ?? []), ...(placement?.bcat ?? []), ...(publisher?.bcat ?? [])],
     battr: banner?.battr ?? [],
     sizes: sizes.flatMap(({ w, h }) => (w === undefined || h === undefined ? [] : [{ w, h }])),
     floorCpmMicros: view.floorCpmMicros,
     secure: imp.secure === 1,
+    cappedSlots: known.cappedSlots,
   }
 }

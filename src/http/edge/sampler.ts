@@ -1,7 +1,7 @@
 import type { FullRequest } from '../../serving/full-evaluation.ts'
 
-/** An evaluation in full takes as long as thousands of searches of the index: so many a second, and no more. */
-const SAMPLES_PER_SECOND = 5
+/** Sending one takes about 20 us here. How many are evaluated is for the thread that has the time. */
+const SAMPLES_PER_SECOND = 50
 
 /** Picks the requests that are evaluated in full, so that `explain` can tell why a campaign serves or does not. */
 export class Sampler {

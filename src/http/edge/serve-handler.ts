@@ -73,7 +73,11 @@ export function handleServe(deps: AuctionDependencies, { request, peer }: EdgeRe
   for (const domain of [...placement.badv, ...(publisher?.badv ?? [])]) view.blockAdvertiserHere(domain)
   for (const category of [...placement.bcat, ...(publisher?.bcat ?? [])]) view.blockCategoryHere(category)
   deps.requestCounts.add(now, number, publisherNumber, country, agent.device)
-  if (deps.sampler.due(now)) {
+  const { candidates } = deps.serving
+  const sampled = deps.sampler.due(now)
+  candidates.cappedSlots = sampled ? [] : null
+  const chosen = deps.serving.chooseForImp(view, choice)
+  if (sampled) {
     deps.sampler.sample({
       now,
       random: view.random,
@@ -92,9 +96,10 @@ export function handleServe(deps: AuctionDependencies, { request, peer }: EdgeRe
       sizes: [placement.format],
       floorCpmMicros: placement.floorCpmMicros,
       secure: view.secure,
+      cappedSlots: candidates.cappedSlots ?? [],
     })
   }
-  if (!deps.serving.chooseForImp(view, choice)) {
+  if (!chosen) {
     edge.counters.add('noBids')
     return new Response(null, { status: 204, headers: CORS })
   }
