@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TOKEN_BODY_BYTES, TOKEN_BODY_VERSION } from '../records/token-body.ts'
 import { TokenSigner } from '../tracking/token.ts'
-import { openKeys, rotateKeys } from './signing-keys.ts'
+import { noteAdminShown, openKeys, rotateKeys } from './signing-keys.ts'
 import { nativeMac } from './signing-mac.ts'
 
 const folder = () => mkdtempSync(join(tmpdir(), 'farthing-keys-'))
@@ -17,11 +17,13 @@ function tokenOf(signer: TokenSigner): string {
   return signer.sign(body)
 }
 
-test('the first start makes keys that only their owner may read, and later starts read them', () => {
+test('the first start makes keys that only their owner may read; the admin key is new until it was shown', () => {
   const path = folder()
   const first = openKeys(path)
   const second = openKeys(path)
-  expect([first.fresh, second.fresh]).toEqual([true, false])
+  expect([first.adminIsNew, second.adminIsNew]).toEqual([true, true])
+  noteAdminShown(path)
+  expect(openKeys(path)).toMatchObject({ admin: first.admin, adminIsNew: false })
   expect(second.admin).toBe(first.admin)
   expect(second.signing).toEqual(first.signing)
   expect(statSync(join(path, 'keys.json')).mode & 0o777).toBe(0o600)

@@ -10,27 +10,37 @@ interface KeyFile {
     readonly createdAt: string
   }[]
   readonly admin: string
+  /** Absent where it was shown when it was made. */
+  readonly adminShown?: boolean
 }
 
 export interface InstallationKeys {
   readonly signing: readonly SigningKey[]
   /** The admin key of this installation, where the environment gives none. */
   readonly admin: string
-  /** Whether it was made just now, and has to be shown once. */
-  readonly fresh: boolean
+  /** Whether nobody was shown it yet: the environment gave another at every start so far. */
+  readonly adminIsNew: boolean
 }
 
 /** Reads the keys of a data folder, which only its owner may read; makes them at the first start. */
 export function openKeys(folder: string): InstallationKeys {
   const path = join(folder, 'keys.json')
-  const fresh = !existsSync(path)
-  if (fresh) write(path, { signing: [newKey(0)], admin: `fk_${randomBytes(24).toString('base64url')}` })
+  if (!existsSync(path)) {
+    const admin = `fk_${randomBytes(24).toString('base64url')}`
+    write(path, { signing: [newKey(0)], admin, adminShown: false })
+  }
   const file = JSON.parse(readFileSync(path, 'utf8')) as KeyFile
   return {
     signing: file.signing.map(({ number, secret }) => ({ number, secret: Buffer.from(secret, 'base64') })),
     admin: file.admin,
-    fresh,
+    adminIsNew: file.adminShown === false,
   }
+}
+
+/** The admin key is shown once: at no later start again. */
+export function noteAdminShown(folder: string): void {
+  const path = join(folder, 'keys.json')
+  write(path, { ...(JSON.parse(readFileSync(path, 'utf8')) as KeyFile), adminShown: true })
 }
 
 /** Adds a key that signs from the next start on. Older keys still verify: links that are out go on working. */

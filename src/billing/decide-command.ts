@@ -54,6 +54,11 @@ function decideEntityEdit(turn: Turn, command: Command): Outcome<CommandOutcome>
   })
   if (!edit.ok) return edit
   const { kind, number, owner, entity, action, patch, status, version } = edit.value
+  if (kind === 'advertiser') {
+    const { creditLimitMicros } = entity as Advertiser
+    const held = partition.balances.get(number)?.balance ?? 0
+    if (!Number.isSafeInteger(held + creditLimitMicros)) return tooMuch('creditLimitMicros')
+  }
   if (edit.value.changed) {
     partition.put(kind, number, entity as never)
     changes.entities.push({ kind, number, owner, doc: entity })
@@ -128,6 +133,12 @@ export function judgeAdvertiser(turn: Turn, advertiser: number): void {
   for (const campaign of turn.partition.campaignsOf.get(advertiser) ?? []) judgeCampaign(turn, campaign)
 }
 
+/** Beyond 2^53 - 1 a number is not exact any more. */
+function tooMuch(path: string): Outcome<CommandOutcome> {
+  const message = 'balance and credit would exceed 2^53 - 1 micros'
+  return refused(422, 'The sum would not fit.', [{ path, message }])
+}
+
 function decideDeposit(turn: Turn, command: Command): Outcome<CommandOutcome> {
   const { partition, changes } = turn
   const number = command.target ?? 0
@@ -136,9 +147,7 @@ function decideDeposit(turn: Turn, command: Command): Outcome<CommandOutcome> {
   if (advertiser === undefined || balance === undefined) return refused(404, 'There is no such advertiser.')
   const amount = (command.body as { amountMicros: number }).amountMicros
   if (!Number.isSafeInteger(balance.balance + balance.credit + amount)) {
-    return refused(422, 'The balance would not fit.', [
-      { path: 'amountMicros', message: 'the balance would exceed 2^53 - 1 micros' },
-    ])
+    return tooMuch('amountMicros')
   }
   balance.balance = micros(balance.balance + amount)
   changes.touchBalance(partition.number, number)
@@ -190,6 +199,9 @@ function decideRefund(turn: Turn, command: Command, findCharge: FindCharge): Out
   }
   const money = budgetOf(partition, charge.campaign)
   if (money === null) return refused(404, 'There is no such campaign here.')
+  if (!Number.isSafeInteger(money.balance.balance + money.balance.credit + amount)) {
+    return tooMuch('amountMicros')
+  }
   // In proportion, by totals, so that parts add up to exactly the publisher's share of the whole.
   const refundedAfter = charge.refundedMicros + amount
   const publisherAfter = shareOfPart(charge.publisherMicros, refundedAfter, charge.amountMicros)
@@ -255,7 +267,11 @@ function bodyOf(turn: Turn, kind: EntityTable, number: number): unknown {
         head.time,
       )
     case 'advertiser':
-      return advertiserBody(entities.advertiser.get(number)!, advertiserMoneyView(balances.get(number)!))
+      return advertiserBody(
+        entities.advertiser.get(number)!,
+        advertiserMoneyView(balances.get(number)!),
+        head.time,
+      )
     default:
       return plainBody(entities[kind].get(number)!)
   }

@@ -45,12 +45,13 @@ export function campaignBody(campaign: Campaign, money: CampaignMoneyView, now: 
   }
 }
 
-export function advertiserBody(advertiser: Advertiser, money: AdvertiserMoneyView) {
+export function advertiserBody(advertiser: Advertiser, money: AdvertiserMoneyView, now: number) {
   return {
     ...advertiser,
     balanceMicros: money.balanceMicros,
     heldMicros: money.heldMicros,
     availableMicros: money.balanceMicros + advertiser.creditLimitMicros - money.heldMicros,
+    asOf: rfc3339(now),
   }
 }
 

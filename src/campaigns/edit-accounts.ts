@@ -50,6 +50,7 @@ const ADVERTISER_FIXED: Fixed = {
   balanceMicros: 'changes by deposits and charges',
   heldMicros: 'changes by charges',
   availableMicros: 'changes by deposits and charges',
+  asOf: 'cannot be changed',
 }
 
 export function createPublisher(body: unknown, context: EditContext): Outcome<Edit> {

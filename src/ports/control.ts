@@ -45,6 +45,8 @@ export interface Queries {
     readonly after: string | null
     readonly limit: number
   }): Promise<EntityPage>
+  /** An entry by its id, or null. */
+  entry(entryId: string): Promise<unknown>
   /** Items of a block of charged impressions, in the order of its Merkle tree; null where there is no such entry. */
   entryCharges(entryId: string): Promise<{ items: readonly unknown[] } | null>
   verify(): Promise<unknown>

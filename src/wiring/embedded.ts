@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import { nextBootNumber } from '../adapters/boot-number.ts'
 import { machineClocks } from '../adapters/clock.ts'
 import { openCountryTable } from '../adapters/geo/country.ts'
-import { openKeys } from '../adapters/signing-keys.ts'
+import { noteAdminShown, openKeys } from '../adapters/signing-keys.ts'
 import { nativeMac } from '../adapters/signing-mac.ts'
 import { openDataFolder } from '../adapters/sqlite/data-folder.ts'
 import type { Decided } from '../billing/decider.ts'
@@ -304,12 +304,14 @@ export async function startEmbedded(
   }, COUNTS_MS)
   // The treasury hears of this node before its first choice, and grants to it.
   decider.postMessage({ kind: 'ask', asks: leases.asks(clock.now(), PARTITIONS) } satisfies ToDecider)
+  const adminKeyIsNew = keys.adminIsNew && environment.adminKey === null
+  if (adminKeyIsNew) noteAdminShown(folder.path)
   status.ready = true
 
   return {
     url: server.url,
     adminKey,
-    adminKeyIsNew: keys.fresh && environment.adminKey === null,
+    adminKeyIsNew,
     status,
     counters,
     close: async () => {

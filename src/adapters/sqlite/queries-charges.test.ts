@@ -49,6 +49,7 @@ test('a click charged in one step was reserved and charged at one time', async (
       { state: 'reserved', at, reason: null },
       { state: 'charged', at, reason: null },
     ],
+    asOf: rfc3339(NOW),
   })
 })
 

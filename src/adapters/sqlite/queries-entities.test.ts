@@ -92,6 +92,7 @@ test('an advertiser has its balance and credit less what is held', async () => {
     balanceMicros: 500,
     heldMicros: 200,
     availableMicros: 1300,
+    asOf: '2026-11-24T12:00:00.000Z',
   })
 })
 

@@ -81,7 +81,7 @@ function bodyOf(row: EntityRow, now: number): unknown {
     case 'campaign':
       return campaignBody(doc as Campaign, (money as CampaignMoneyView | null) ?? NO_SPEND, now)
     case 'advertiser':
-      return advertiserBody(doc as Advertiser, (money as AdvertiserMoneyView | null) ?? NO_MONEY)
+      return advertiserBody(doc as Advertiser, (money as AdvertiserMoneyView | null) ?? NO_MONEY, now)
     default:
       return plainBody(doc)
   }

@@ -36,6 +36,7 @@ const verified = async () =>
     sumMicros: number
     heads: unknown[]
     firstBroken: { entryId: string; reason: string } | null
+    asOf: string
   }
 
 describe('entries', () => {
@@ -125,6 +126,7 @@ describe('verify', () => {
         { chain: '2', sequence: 1, hash: items[4]!.hash },
       ],
       firstBroken: null,
+      asOf: '2026-11-24T12:00:00.000Z',
     })
   })
 
@@ -136,8 +138,19 @@ describe('verify', () => {
       sumMicros: 0,
       heads: [],
       firstBroken: null,
+      asOf: '2026-11-24T12:00:00.000Z',
     })
     empty.close()
+  })
+
+  test('adds up sums that no number holds exactly', async () => {
+    const rich = new TestStore()
+    for (let partition = 0; partition < 3; partition++) {
+      const of = { advertiser: ADVERTISER + partition, amount: Number.MAX_SAFE_INTEGER }
+      rich.entry(partition, { kind: EntryKind.deposit, at: NOW, ...of })
+    }
+    expect(await rich.queries.verify()).toMatchObject({ ok: true, sumMicros: 0, firstBroken: null })
+    rich.close()
   })
 
   const changes: [name: string, sql: string, sequence: number | null][] = [

@@ -81,10 +81,20 @@ export function entries(
     const row = rowOf(stored)
     if (filter.account !== null && !row.postings.some(({ account }) => account === filter.account)) continue
     if (items.length === filter.limit) return { items, nextCursor: last }
-    items.push({ ...entryBody(row, hashBefore(store, row.number)), hash: row.hash })
+    items.push(shownEntry(store, row))
     last = formatId('entry', row.number)
   }
   return { items, nextCursor: null }
+}
+
+export function entry(store: ReadStore, entryId: string): object | null {
+  const number = parseId('entry', entryId)
+  const stored = number === null ? null : store.one<StoredEntry>(`${SELECT} WHERE entry.number = ?`, number)
+  return stored === null ? null : shownEntry(store, rowOf(stored))
+}
+
+function shownEntry(store: ReadStore, row: EntryRow): object {
+  return { ...entryBody(row, hashBefore(store, row.number)), hash: row.hash }
 }
 
 /** Of an entry's id, or of a sequence within a chain. */
@@ -126,7 +136,8 @@ export function verify(store: ReadStore) {
 }
 
 function readThrough(store: ReadStore) {
-  const sums = new Map<string, number>()
+  // Cash is the sum of all that advertisers paid in, and may exceed what a number holds exactly.
+  const sums = new Map<string, bigint>()
   const heads: { chain: string; sequence: number; hash: string }[] = []
   let count = 0
   let firstBroken: Fault | null = null
@@ -151,14 +162,15 @@ function readThrough(store: ReadStore) {
     hash = stored.hash
     for (const { account, amountMicros } of row?.postings ?? []) {
       const key = `${account}\n${stored.currency}`
-      sums.set(key, (sums.get(key) ?? 0) + amountMicros)
+      sums.set(key, (sums.get(key) ?? 0n) + BigInt(amountMicros))
     }
   }
   closeChain()
   firstBroken ??= accountFault(store, sums)
-  let sumMicros = 0
-  for (const sum of sums.values()) sumMicros += sum
-  return { ok: firstBroken === null && sumMicros === 0, entries: count, sumMicros, heads, firstBroken }
+  let sum = 0n
+  for (const of of sums.values()) sum += of
+  const sumMicros = Number(sum)
+  return { ok: firstBroken === null && sum === 0n, entries: count, sumMicros, heads, firstBroken }
 }
 
 /** What was changed may be such that no entry can be made of it: that is found, not thrown. */
@@ -199,15 +211,15 @@ function blockFault(store: ReadStore, row: EntryRow): string | null {
     : 'its charges do not add up to its postings'
 }
 
-function accountFault(store: ReadStore, sums: ReadonlyMap<string, number>): Fault | null {
-  const kept = new Map<string, number>()
-  for (const row of store.all<{ account: string; currency: string; balance: number }>(
-    'SELECT account, currency, sum(balance) AS balance FROM account GROUP BY account, currency',
+function accountFault(store: ReadStore, sums: ReadonlyMap<string, bigint>): Fault | null {
+  const kept = new Map<string, bigint>()
+  for (const row of store.all<{ account: string; currency: string; balance: string }>(
+    'SELECT account, currency, CAST(sum(balance) AS TEXT) AS balance FROM account GROUP BY account, currency',
   )) {
-    kept.set(`${row.account}\n${row.currency}`, row.balance)
+    kept.set(`${row.account}\n${row.currency}`, BigInt(row.balance))
   }
   for (const key of new Set([...sums.keys(), ...kept.keys()])) {
-    if ((sums.get(key) ?? 0) === (kept.get(key) ?? 0)) continue
+    if ((sums.get(key) ?? 0n) === (kept.get(key) ?? 0n)) continue
     return { entryId: '', reason: `account ${key.split('\n')[0]} does not hold what its postings add up to` }
   }
   return null

@@ -95,8 +95,10 @@ describe('a report', () => {
   }
   const rows = async (query: Partial<ReportQuery>) =>
     (await store.queries.report({ ...whole, ...query })).rows
+  const happened = async (query: Partial<ReportQuery>) =>
+    (await rows(query)).filter(row => row['impressions'] !== 0)
   const windowsOf = async (query: Partial<ReportQuery>) =>
-    (await rows(query)).map(({ window, impressions }) => [window, impressions])
+    (await happened(query)).map(({ window, impressions }) => [window, impressions])
 
   test('has a row for each window and group, with what it adds up to', async () => {
     const figures = { impressions: 10, clicks: 2, charges: 2, spend: 500_000, rejected: 1 }
@@ -155,13 +157,35 @@ describe('a report', () => {
       publisher: PUBLISHER + 256,
     }
     store.rollup(NOW, { impressions: 10, ...other })
-    const counted = async (query: Partial<ReportQuery>) => (await rows(query))[0]?.['impressions']
+    const counted = async (query: Partial<ReportQuery>) => (await happened(query))[0]?.['impressions']
     expect(await counted({})).toBe(11)
     expect(await counted({ advertiser: ADVERTISER })).toBe(1)
     expect(await counted({ publisher: other.publisher })).toBe(10)
     expect(await counted({ campaign: CAMPAIGN, publisher: PUBLISHER })).toBe(1)
-    expect(await rows({ campaign: CAMPAIGN, publisher: other.publisher })).toEqual([])
-    expect(await rows({ from: NOW + 1 })).toEqual([])
+    expect(await happened({ campaign: CAMPAIGN, publisher: other.publisher })).toEqual([])
+    expect(await happened({ from: NOW + 1 })).toEqual([])
+  })
+
+  test('without groups has every window that starts before its end, also where nothing happened', async () => {
+    store.rollup(NOW, { impressions: 3 })
+    const counts = async (query: Partial<ReportQuery>) =>
+      (await rows(query)).map(({ window, impressions }) => `${window} ${impressions}`)
+    expect(await counts({ from: at('2026-11-23T00:00Z'), to: at('2026-11-26T00:00Z') })).toEqual([
+      '2026-11-23T00:00:00.000Z 0',
+      '2026-11-24T00:00:00.000Z 3',
+      '2026-11-25T00:00:00.000Z 0',
+    ])
+    const hour = { from: NOW - HOUR, to: NOW + HOUR, granularity: 'hour' as const }
+    expect(await counts(hour)).toEqual(['2026-11-24T11:00:00.000Z 0', '2026-11-24T12:00:00.000Z 3'])
+    expect(await rows({ ...hour, granularity: 'minute' })).toHaveLength(120)
+    expect(await counts({ ...hour, from: NOW + 1, to: NOW + MINUTE, granularity: 'minute' })).toEqual([])
+    // The day on which the clocks go back has 25 hours.
+    const berlin = { timeZone: 'Europe/Berlin', from: at('2026-10-24T22:00Z'), to: at('2026-10-26T23:00Z') }
+    expect(await counts(berlin)).toEqual(['2026-10-24T22:00:00.000Z 0', '2026-10-25T23:00:00.000Z 0'])
+    expect(await rows({ ...berlin, granularity: 'hour' })).toHaveLength(49)
+    expect(await rows({ granularity: 'total', publisher: PUBLISHER + 256 })).toMatchObject([
+      { impressions: 0, spendMicros: 0 },
+    ])
   })
 
   test('goes by the days of its zone, through a change of clocks', async () => {
@@ -203,12 +227,12 @@ describe('a report', () => {
     const said = { placement: PLACEMENT, publisher: PUBLISHER, country: 0, device: 0 }
     store.insert('requests', { minute: NOW, ...said, requests: 10 })
     store.insert('requests', { minute: NOW, ...said, placement: 0, publisher: 0, requests: 7 })
-    expect(await rows({})).toMatchObject([{ requests: 17, impressions: 4 }])
+    expect(await happened({})).toMatchObject([{ requests: 17, impressions: 4 }])
     expect(await rows({ groupBy: ['placement'] })).toMatchObject([
       { placement: null, requests: 7, impressions: 0 },
       { placement: 'plc_zk', requests: 10, impressions: 4 },
     ])
-    expect(await rows({ publisher: PUBLISHER })).toMatchObject([{ requests: 10 }])
+    expect(await happened({ publisher: PUBLISHER })).toMatchObject([{ requests: 10 }])
     expect((await rows({ groupBy: ['campaign'] }))[0]).not.toHaveProperty('requests')
     expect((await rows({ advertiser: ADVERTISER }))[0]).not.toHaveProperty('requests')
   })
@@ -225,6 +249,6 @@ describe('a report', () => {
       for (let i = 0; i <= WINDOWS_MAX; i++) store.rollup(NOW, { placement: i, impressions: 1 })
     })()
     expect(rows({ groupBy: ['placement'] })).rejects.toBeInstanceOf(TooManyWindows)
-    expect(await rows({})).toMatchObject([{ impressions: WINDOWS_MAX + 1 }])
+    expect(await happened({})).toMatchObject([{ impressions: WINDOWS_MAX + 1 }])
   })
 })

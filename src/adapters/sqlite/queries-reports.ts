@@ -90,6 +90,8 @@ export function realtime(
 const FIGURES = ['impressions', 'clicks', 'charges', 'spend', 'rejected', 'requests'] as const
 type Figures = Record<(typeof FIGURES)[number], number>
 
+const NOTHING: Figures = { impressions: 0, clicks: 0, charges: 0, spend: 0, rejected: 0, requests: 0 }
+
 interface ReportRow extends Figures {
   minute: number
   [dimension: string]: number
@@ -105,11 +107,21 @@ const NAMES: Record<ReportDimension, (value: number) => string | null> = {
   device: value => deviceAt(value),
 }
 
-/** Rows by window (in the zone that is asked for) and dimensions; windows where nothing happened have no row. */
+/**
+ * Rows by window (in the zone that is asked for) and dimensions. Without dimensions every window has a row; with them
+ * a group has those in which something happened.
+ */
 export function report(store: ReadStore, query: ReportQuery, now: number) {
   const withRequests = countsRequests(query)
   const rows = new Map<string, { window: number; of: ReportRow }>()
   const windowOf = windows(query)
+  if (query.groupBy.length === 0) {
+    const first = Math.ceil(query.from / MINUTE_MS) * MINUTE_MS
+    for (let at = windowOf(first); at < query.to; at = windowAfter(query, windowOf, at)) {
+      if (rows.size >= WINDOWS_MAX) throw new TooManyWindows(`at most ${WINDOWS_MAX} windows in one answer`)
+      rows.set(String(at), { window: at, of: { ...NOTHING, minute: at } })
+    }
+  }
   for (const row of figuresOf(store, query, withRequests)) {
     const window = windowOf(row.minute)
     const key = [window, ...query.groupBy.map(dimension => row[dimension])].join('|')
@@ -185,6 +197,19 @@ function windows(query: ReportQuery): (time: number) => number {
       return time => time - (wallMinute(timeZone, time) % 60) * MINUTE_MS
     case 'day':
       return time => campaignDay(timeZone, time).start
+  }
+}
+
+function windowAfter(query: ReportQuery, windowOf: (time: number) => number, window: number): number {
+  switch (query.granularity) {
+    case 'total':
+      return query.to
+    case 'minute':
+      return window + MINUTE_MS
+    case 'hour':
+      return windowOf(window + HOUR_MS)
+    case 'day':
+      return campaignDay(query.timeZone, window).end
   }
 }
 

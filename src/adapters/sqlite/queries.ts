@@ -1,8 +1,8 @@
-import type { Clock } from '../../core/time.ts'
+import { type Clock, rfc3339 } from '../../core/time.ts'
 import type { EntityPage, EntityTable, Queries, ReportQuery } from '../../ports/control.ts'
 import { charge } from './queries-charges.ts'
 import { entity, history, list } from './queries-entities.ts'
-import { balances, entries, entryCharges, verify } from './queries-ledger.ts'
+import { balances, entries, entry, entryCharges, verify } from './queries-ledger.ts'
 import { aggregates, realtime, report } from './queries-reports.ts'
 import type { ReadStore } from './read-store.ts'
 
@@ -38,7 +38,8 @@ export class SqliteQueries implements Queries {
   }
 
   async charge(eventId: string) {
-    return charge(this.store, eventId)
+    const found = charge(this.store, eventId)
+    return found === null ? null : { ...found, asOf: this.#asOf() }
   }
 
   async balances(): Promise<unknown> {
@@ -49,12 +50,16 @@ export class SqliteQueries implements Queries {
     return entries(this.store, filter)
   }
 
+  async entry(entryId: string): Promise<unknown> {
+    return entry(this.store, entryId)
+  }
+
   async entryCharges(entryId: string) {
     return entryCharges(this.store, entryId)
   }
 
   async verify(): Promise<unknown> {
-    return verify(this.store)
+    return { ...verify(this.store), asOf: this.#asOf() }
   }
 
   async aggregates(query: Parameters<Queries['aggregates']>[0]): Promise<readonly unknown[]> {
@@ -67,5 +72,9 @@ export class SqliteQueries implements Queries {
 
   async report(query: ReportQuery) {
     return report(this.store, query, this.clock.now())
+  }
+
+  #asOf(): string {
+    return rfc3339(this.clock.now())
   }
 }

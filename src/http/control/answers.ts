@@ -32,6 +32,7 @@ export const advertiser = z
     balanceMicros: micros,
     heldMicros: micros,
     availableMicros: micros.meta({ description: 'Balance and credit less held' }),
+    asOf: time,
     ...made,
   })
   .meta({ id: 'Advertiser' })
@@ -97,6 +98,7 @@ export const charge = z
     /** Repeats of an ingested id with other content. */
     conflicts: z.int(),
     history: z.array(z.object({ state, at: time, reason: z.string().nullable() })),
+    asOf: time,
   })
   .meta({ id: 'Charge' })
 
@@ -144,6 +146,7 @@ export const verification = z
     sumMicros: micros,
     heads: z.array(z.object({ chain: z.string(), sequence: z.int(), hash: z.string() })),
     firstBroken: z.unknown(),
+    asOf: time,
   })
   .meta({ id: 'Verification' })
 

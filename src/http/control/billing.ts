@@ -1,5 +1,6 @@
 import { isObject, refundBody } from '../../campaigns/edit-schemas.ts'
 import { parseId } from '../../core/ids.ts'
+import { HttpProblem } from '../problem.ts'
 import { adminOnly, notThere, owns, readScope, type Scope, scopeOf } from './access.ts'
 import { PAGE_QUERY } from './accounts.ts'
 import * as answers from './answers.ts'
@@ -49,11 +50,22 @@ export function billingRoutes(routes: Routes, deps: ControlDeps): void {
       const said = await call.body(refundBody)
       const target = parseId('campaign', String(charge['campaignId']))
       if (target === null) throw notThere('charge')
+      refuseUnsettled(charge['state'])
       const outcome = await submit(deps, call, { name: 'refund', target, body: { eventId, ...said } })
       return json(outcome.status, outcome.body)
     },
   )
   ledgerRoutes(routes, deps)
+}
+
+/** Only what was charged is refunded. A block of impressions is charged when its second is over. */
+function refuseUnsettled(state: unknown): void {
+  if (state === 'rejected') {
+    const message = 'nothing was charged for this event'
+    throw new HttpProblem(422, 'There is nothing to refund.', [{ path: 'amountMicros', message }])
+  }
+  if (state === 'pending' || state === 'reserved')
+    throw new HttpProblem(409, `The charge is ${state}: try again once it is charged.`)
 }
 
 async function findCharge(deps: ControlDeps, eventId: string, scope: Scope) {
@@ -108,6 +120,22 @@ function ledgerRoutes(routes: Routes, deps: ControlDeps): void {
       }
       call.query.done()
       return json(200, await deps.queries.entries({ account, chain, after: cursor ?? after, limit }))
+    },
+  )
+  routes.add(
+    {
+      method: 'get',
+      path: '/v1/ledger/entries/{id}',
+      tag,
+      summary: 'Read an entry',
+      roles: wholeLedger,
+      answer: { status: 200, description: 'The entry', schema: answers.entry },
+    },
+    async call => {
+      readScope(call.principal)
+      const entry = await deps.queries.entry(call.param('id'))
+      if (entry === null) throw notThere('entry')
+      return json(200, entry)
     },
   )
   routes.add(

@@ -168,11 +168,7 @@ function adRoutes(routes: Routes, deps: ControlDeps): void {
     const ads = adsOf(found.entity)
     // A cursor is the id of the last ad before: ads keep their order and are never taken out.
     const start = cursor === null ? 0 : ads.findIndex(ad => ad['id'] === cursor) + 1
-    if (cursor !== null && start === 0) {
-      throw new HttpProblem(400, 'The query has parameters that are not right.', [
-        { path: 'cursor', message: 'must be a nextCursor of this list' },
-      ])
-    }
+    if (cursor !== null && start === 0) throw wrongCursor()
     const items = ads.slice(start, start + limit)
     return json(200, { items, nextCursor: start + limit < ads.length ? String(items.at(-1)!['id']) : null })
   }
@@ -198,18 +194,18 @@ function adRoutes(routes: Routes, deps: ControlDeps): void {
       method: 'get',
       path: '/v1/ads',
       tag,
-      summary: 'List the ads of a campaign',
+      summary: 'List ads',
       roles: READS,
-      query: [...PAGE_QUERY, { name: 'campaignId', description: 'The campaign', required: true }],
+      query: [...PAGE_QUERY, { name: 'campaignId', description: 'Of this campaign only' }],
       answer: { status: 200, description: 'A page of ads', schema: answers.pageOf(answers.ad) },
     },
     async call => {
       const scope = readScope(call.principal, 'advertiser')
       const { limit, cursor } = call.query.page()
       const campaignId = call.query.text('campaignId', 40)
-      if (campaignId === null) call.query.fault('campaignId', 'is required')
       call.query.done()
-      return list(await findEntity(deps, 'campaign', campaignId ?? '', scope), limit, cursor)
+      if (campaignId === null) return json(200, await listAds(deps, scope, limit, cursor))
+      return list(await findEntity(deps, 'campaign', campaignId, scope), limit, cursor)
     },
   )
   routes.add(
@@ -245,6 +241,37 @@ function adRoutes(routes: Routes, deps: ControlDeps): void {
       return json(outcome.status, adsOf(outcome.body).find(ad => ad['id'] === adId) ?? outcome.body)
     },
   )
+}
+
+/** Campaigns are large: so many are read at once. */
+const CAMPAIGNS_READ = 20
+
+/** Ads of all campaigns in scope. The cursor is the last ad before: its campaign goes on from there. */
+async function listAds(deps: ControlDeps, scope: Scope, limit: number, cursor: string | null) {
+  const ads: Record<string, unknown>[] = []
+  let after: string | null = null
+  if (cursor !== null) {
+    const { campaign } = await findAd(deps, cursor, scope).catch(() => {
+      throw wrongCursor()
+    })
+    const ofCampaign = adsOf(campaign.entity)
+    ads.push(...ofCampaign.slice(ofCampaign.findIndex(ad => ad['id'] === cursor) + 1))
+    after = String(campaign.number)
+  }
+  const owner = scope.kind === 'all' ? null : scope.number
+  while (ads.length <= limit) {
+    const page = await deps.queries.list('campaign', { owner }, CAMPAIGNS_READ, after)
+    for (const campaign of page.items) if (bodies.isObject(campaign)) ads.push(...adsOf(campaign))
+    after = page.nextCursor
+    if (after === null) break
+  }
+  return { items: ads.slice(0, limit), nextCursor: ads.length > limit ? ads[limit - 1]!['id'] : null }
+}
+
+function wrongCursor(): HttpProblem {
+  return new HttpProblem(400, 'The query has parameters that are not right.', [
+    { path: 'cursor', message: 'must be a nextCursor of this list' },
+  ])
 }
 
 /** An ad that is there and in scope, with its campaign; else 404. */

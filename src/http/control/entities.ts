@@ -100,7 +100,7 @@ export async function listPage(
   if (filter !== null && wanted !== null) {
     if (!owns(scope, filter.kind, wanted)) throw notThere(filter.kind)
     owner = parseId(filter.kind, wanted)
-    if (owner === null) throw notThere(filter.kind)
+    if (owner === null || (await lookUp(deps, filter.kind, wanted)) === null) throw notThere(filter.kind)
   }
   const page = await deps.queries.list(table, { owner }, limit, cursor)
   return { items: page.items.map(item => (isObject(item) ? shown(item) : item)), nextCursor: page.nextCursor }

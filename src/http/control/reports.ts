@@ -1,4 +1,3 @@
-import { parseId } from '../../core/ids.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../core/time.ts'
 import { REPORT_DIMENSIONS, type ReportDimension, type ReportQuery } from '../../ports/control.ts'
 import { notThere, owns, readScope, type Scope } from './access.ts'
@@ -6,7 +5,7 @@ import * as answers from './answers.ts'
 import { findAd } from './campaigns.ts'
 import { reportCsv, wantsCsv } from './csv.ts'
 import type { ControlDeps } from './deps.ts'
-import { findEntity } from './entities.ts'
+import { findEntity, lookUp } from './entities.ts'
 import type { QueryReader } from './read-query.ts'
 import type { Routes } from './routes.ts'
 import { json } from './submit.ts'
@@ -74,7 +73,9 @@ export function reportRoutes(routes: Routes, deps: ControlDeps): void {
       path: '/v1/reports',
       tag,
       summary: 'Figures by window and dimensions',
-      description: 'Send `Accept: text/csv` for CSV.',
+      description:
+        'Send `Accept: text/csv` for CSV. Without groupBy every window has a row; with it, each group has the windows ' +
+        'in which something happened.',
       roles: 'admin; advertiser, publisher and reader their own',
       query: [
         { name: 'from', description: 'RFC 3339; by default a day before `to`' },
@@ -121,17 +122,17 @@ async function readReport(deps: ControlDeps, query: QueryReader, scope: Scope): 
   const publisherId = query.text('publisherId', 40)
   const campaignId = query.text('campaignId', 40)
   query.done()
-  const account = (kind: 'advertiser' | 'publisher', id: string | null) => {
+  const account = async (kind: 'advertiser' | 'publisher', id: string | null) => {
     if (id === null) return scope.kind === kind ? scope.number : null
     // Another account's figures are no more there than an account that nobody has. A publisher may narrow its own
     // figures to one advertiser, and the other way round.
     if (scope.kind === kind && !owns(scope, kind, id)) throw notThere(kind)
-    const number = parseId(kind, id)
-    if (number === null) throw notThere(kind)
-    return number
+    const found = await lookUp(deps, kind, id)
+    if (found === null) throw notThere(kind)
+    return found.number
   }
-  const advertiser = account('advertiser', advertiserId)
-  const publisher = account('publisher', publisherId)
+  const advertiser = await account('advertiser', advertiserId)
+  const publisher = await account('publisher', publisherId)
   const campaign =
     campaignId === null
       ? null

@@ -90,6 +90,7 @@ export class Installation implements Commands, Directory {
         asOf: 'now',
       }),
       entries: async () => page([]),
+      entry: async id => (id === 'ent_1' ? { id } : null),
       entryCharges: async id => (id === 'ent_1' ? { items: [] } : null),
       verify: async () => ({ ok: true }),
       aggregates: async () => [{ impressions: 1 }],
