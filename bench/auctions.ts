@@ -1,7 +1,7 @@
 /** What an auction costs: in this process by CPU, and at a socket, each against an answer that decides nothing. */
 import { bid } from '../src/http/edge/auction-handler.ts'
 import { jsonDepthWithin, validateBidRequest } from '../src/openrtb/validate.ts'
-import { capturedRequests } from '../test/random-campaigns.ts'
+import { capturedRequests } from '../test/captured-requests.ts'
 import { post, sendAll } from './load.ts'
 import { openMarket } from './market.ts'
 

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { capturedRequests } from '../test/random-campaigns.ts'
+import { capturedRequests } from '../test/captured-requests.ts'
 import { post, sendAll } from './load.ts'
 
 const ADMIN_KEY = 'bench-admin-key-0123456789abcdef'

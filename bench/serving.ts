@@ -9,14 +9,8 @@ import { FrequencyCaps } from '../src/serving/frequency.ts'
 import { readImp, readRequest } from '../src/serving/read-request.ts'
 import { RequestView } from '../src/serving/request-view.ts'
 import { Choice, Serving } from '../src/serving/serve.ts'
-import {
-  capturedRequests,
-  type Places,
-  placesOf,
-  randomCampaign,
-  randomFrom,
-  regionOf,
-} from '../test/random-campaigns.ts'
+import { capturedRequests } from '../test/captured-requests.ts'
+import { type Places, placesOf, randomCampaign, randomFrom, regionOf } from '../test/random-campaigns.ts'
 
 const SEED = 20261124
 const NOW = Date.parse('2026-11-24T12:00:00.000Z')

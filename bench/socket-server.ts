@@ -3,7 +3,7 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import { pino } from 'pino'
 import { startServer } from '../src/http/server.ts'
 import { newStatus } from '../src/http/status.ts'
-import { capturedRequests } from '../test/random-campaigns.ts'
+import { capturedRequests } from '../test/captured-requests.ts'
 import { openMarket } from './market.ts'
 
 const [kind, size] = process.argv.slice(2)

@@ -1,5 +1,4 @@
 /** Campaigns and requests drawn from a seed, for tests and measurements of serving. */
-import { join } from 'node:path'
 import type { Ad, Campaign, Creative, Schedule } from '../src/campaigns/campaign.ts'
 import { alpha2Of } from '../src/core/country.ts'
 import { formatId } from '../src/core/ids.ts'
@@ -141,16 +140,6 @@ function randomAd(random: Random, sequence: number, place: number): Ad {
     attr: random() < 0.2 ? [1 + Math.floor(random() * 16)] : [],
     status: random() < 0.95 ? 'active' : 'paused',
   })
-}
-
-export function capturedRequests(most: number): BidRequest[] {
-  const path = join(import.meta.dir, '../../shared/data/openrtb-requests.ndjson.gz')
-  return Bun.spawnSync(['gzip', '-dc', path])
-    .stdout.toString()
-    .trimEnd()
-    .split('\n')
-    .slice(0, most)
-    .map(line => JSON.parse(line) as BidRequest)
 }
 
 /** ISO 3166-2 of a request's place, null where it does not say. */

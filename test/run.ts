@@ -5,11 +5,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { areCaptured } from './captured-requests.ts'
 
 const TEST_TIMEOUT_MS = 20_000
 const TOTAL_TIMEOUT_MS = 15 * 60_000
 const FOLDERS = ['src', 'simulation', 'test']
 const TAIL_CHARS = 20_000
+
+if (!areCaptured) console.log('The captured requests are not here: made-up ones stand in.\n')
 
 const root = join(import.meta.dir, '..')
 const { paths, timeoutMs } = parseArguments(process.argv.slice(2))

@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
+import { requestLines } from '../../test/captured-requests.ts'
 import {
   BLOCK_LIST_LENGTH_MAX,
   FIELD_ERRORS_MAX,
@@ -15,9 +13,6 @@ import {
   TEXT_LENGTH_MAX,
 } from './limits.ts'
 import { jsonDepthWithin, validateBidRequest, validateNativeRequest } from './validate.ts'
-
-const { FARTHING_SHARED_DATA } = process.env
-const SHARED_DATA = FARTHING_SHARED_DATA ?? join(import.meta.dir, '../../../shared/data')
 
 function refusals(value: unknown): string[] {
   const outcome = validateBidRequest(value)
@@ -268,8 +263,7 @@ test('a native request is read once for serving, bare or wrapped', () => {
 })
 
 test('all 10,000 captured requests pass', () => {
-  const packed = readFileSync(join(SHARED_DATA, 'openrtb-requests.ndjson.gz'))
-  const lines = gunzipSync(packed).toString('utf8').trimEnd().split('\n')
+  const lines = requestLines()
   expect(lines).toHaveLength(10_000)
   for (const line of lines) {
     expect(jsonDepthWithin(line)).toBe(true)

@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
+import { capturedRequests } from '../../test/captured-requests.ts'
 import {
   ADVERTISER_DOMAINS,
   CATEGORIES,
   CREATED_AT,
-  capturedRequests,
   PLACEMENTS,
   pick,
   placesOf,

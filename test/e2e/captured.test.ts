@@ -1,10 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
+import { requestLines } from '../captured-requests.ts'
 import { campaignBody, eventually, Installation, type Json } from './installation.ts'
 
-const FILE = join(import.meta.dir, '../../../shared/data/openrtb-requests.ndjson.gz')
 const SIZES = [
   [728, 90],
   [300, 250],
@@ -20,7 +17,7 @@ beforeAll(async () => {
 afterAll(async () => farthing?.remove())
 
 test('10,000 captured requests are each bid on or passed, never refused, and never cost more than the bid', async () => {
-  const lines = gunzipSync(readFileSync(FILE)).toString().trimEnd().split('\n')
+  const lines = requestLines()
   expect(lines).toHaveLength(10_000)
   const advertiser = await farthing.must(201, 'POST', '/v1/advertisers', { name: 'A' })
   await farthing.must(201, 'POST', `/v1/advertisers/${advertiser.id}/deposits`, {
