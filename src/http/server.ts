@@ -52,6 +52,32 @@ export function startServer(options: ServerOptions): RunningServer {
   }
   const metrics = new Metrics(edge.counters, status)
   const live = new LiveSeconds(edge.counters, status)
+  /** What is the same for all who ask. */
+  function read(path: PlainPath, second: ReturnType<typeof secondIn>): Response | Promise<Response> {
+    switch (path) {
+      case '/tag.js':
+        return new Response(tagScript(edge.publicUrl), {
+          headers: { 'Content-Type': 'text/javascript', ...CORS },
+        })
+      case '/livez':
+        return Response.json({ status: 'live' })
+      case '/readyz': {
+        const ready = status.ready && status.recording
+        return Response.json(
+          { status: ready ? 'ready' : 'notReady', problem: status.problem },
+          ready ? {} : { status: 503, headers: { 'Retry-After': '1' } },
+        )
+      }
+      case '/metrics':
+        return metrics
+          .text()
+          .then(text => new Response(text, { headers: { 'Content-Type': metrics.contentType } }))
+      case '/':
+        return livePage()
+      case '/live.json':
+        return Response.json(live.figures(second), { headers: { 'Cache-Control': 'no-store' } })
+    }
+  }
   const server = listening(options, {
     hostname: options.host,
     port: options.port,
@@ -86,26 +112,12 @@ export function startServer(options: ServerOptions): RunningServer {
             ? handleServe(auction, { request, peer: peerOf(self, request) })
             : notAllowed('GET')
         case '/tag.js':
-          return new Response(tagScript(edge.publicUrl), {
-            headers: { 'Content-Type': 'text/javascript', ...CORS },
-          })
         case '/livez':
-          return Response.json({ status: 'live' })
         case '/readyz':
-          return Response.json(
-            { status: status.ready && status.recording ? 'ready' : 'notReady', problem: status.problem },
-            { status: status.ready && status.recording ? 200 : 503 },
-          )
         case '/metrics':
-          return metrics
-            .text()
-            .then(text => new Response(text, { headers: { 'Content-Type': metrics.contentType } }))
         case '/':
-          return livePage()
         case '/live.json':
-          return Response.json(live.figures(secondIn(url, query)), {
-            headers: { 'Cache-Control': 'no-store' },
-          })
+          return isRead(method) ? read(path, secondIn(url, query)) : notAllowed('GET, HEAD')
         default:
           return control.fetch(request)
       }
@@ -147,6 +159,8 @@ function listening(
     )
   }
 }
+
+type PlainPath = '/tag.js' | '/livez' | '/readyz' | '/metrics' | '/' | '/live.json'
 
 const CORS = { 'Access-Control-Allow-Origin': '*' }
 

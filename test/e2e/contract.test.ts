@@ -141,6 +141,63 @@ guarantee('ads of all campaigns are listed page by page, each once', async () =>
   expect((await farthing.call('GET', '/v1/ads?cursor=ad_zzz')).status).toBe(400)
 })
 
+guarantee('every path of the document answers to what it names, with no field missing', async () => {
+  const scene = await farthing.campaign({ model: 'cpc', amountMicros: 100_000 })
+  const served = await farthing.serve(scene)
+  await farthing.browse(served.impressionUrl)
+  await Bun.sleep(HUMAN_MS)
+  await farthing.browse(served.clickUrl)
+  await farthing.chargeIn(served.impressionId, 'charged')
+  const key = await farthing.must(201, 'POST', '/v1/keys', { role: 'reader' })
+  const entries = await farthing.must(200, 'GET', '/v1/ledger/entries?limit=200')
+  const ids: Record<string, string> = {
+    '/v1/keys/{id}': key.id,
+    '/v1/advertisers/{id}': scene.advertiserId,
+    '/v1/publishers/{id}': scene.publisherId,
+    '/v1/placements/{id}': scene.placementId,
+    '/v1/campaigns/{id}': scene.campaignId,
+    '/v1/ads/{id}': scene.adId,
+    '/v1/charges/{eventId}': served.impressionId,
+    '/v1/ledger/entries/{id}/charges': 'ent_zzz',
+    '/v1/ledger/entries/{id}': entries.items[0].id,
+  }
+  const day = '&start=2026-11-01T00:00:00Z&end=2026-11-02T00:00:00Z&granularity=day'
+  const document = await farthing.must(200, 'GET', '/openapi.json')
+  let asked = 0
+  for (const [path, operations] of Object.entries<Json>(document.paths)) {
+    const { get } = operations
+    if (get === undefined || !/^\/(v1|aggregates)/.test(path)) continue
+    const prefix = Object.keys(ids).find(known => path.startsWith(known))
+    const filled = prefix === undefined ? path : path.replace(/\{\w+\}/, ids[prefix]!)
+    const query = path.startsWith('/aggregates') ? `?ad_id=${scene.adId}` : ''
+    const answer = await farthing.call('GET', `${filled}${query}${path === '/aggregates' ? day : ''}`)
+    asked++
+    expect([path, answer.status]).toEqual([path, path.endsWith('/charges') ? 404 : 200])
+    if (answer.status !== 200) continue
+    const { schema } = get.responses['200'].content['application/json']
+    const named = schema.$ref === undefined ? schema : document.components.schemas[schema.$ref.slice(21)]
+    for (const field of named.required ?? []) expect(answer.body, `${path} ${field}`).toHaveProperty(field)
+  }
+  expect(asked).toBeGreaterThan(20)
+})
+
+guarantee('a path that is only read refuses every other method', async () => {
+  for (const path of [
+    '/livez',
+    '/readyz',
+    '/metrics',
+    '/tag.js',
+    '/',
+    '/i',
+    '/click',
+    '/docs',
+    '/openapi.json',
+  ]) {
+    const answer = await farthing.call('POST', path, {})
+    expect([path, answer.status, answer.headers.get('allow')]).toEqual([path, 405, 'GET, HEAD'])
+  }
+})
+
 guarantee('a filter by an account that is not there is 404', async () => {
   for (const path of ['/v1/campaigns?advertiserId=adv_zzzz', '/v1/reports?publisherId=pub_zzzz'])
     expect((await farthing.call('GET', path)).status, path).toBe(404)

@@ -196,7 +196,7 @@ export function accountRoutes(routes: Routes, deps: ControlDeps): void {
         summary: `Change ${table === 'advertiser' ? 'an' : 'a'} ${table}`,
         description: 'RFC 7396: what is left out stays, null resets to the default.',
         roles: edits,
-        body: state.partial(),
+        body: answers.patchOf(state),
         answer: { status: 200, description: `The ${table}`, schema: answer },
       },
       async call => {

@@ -65,7 +65,6 @@ export const campaign = z
     remaining: z.object({ todayMicros: micros.nullable(), totalMicros: micros.nullable() }),
     mayStillSpendMicros: micros.meta({ description: 'What is out in leases and holds' }),
     asOf: time,
-    paused: z.boolean(),
     archived: z.boolean(),
     updatedAt: time,
     ...made,
@@ -171,6 +170,30 @@ export const report = z
     final: z.boolean(),
   })
   .meta({ id: 'Report' })
+
+/** A merge patch of it (RFC 7396): every member may be left out, or null for its default, at any depth. */
+export function patchOf(state: z.ZodObject): z.ZodObject {
+  const members = Object.entries(state.shape).map(([name, schema]) => [
+    name,
+    patchOfMember(schema as z.ZodType),
+  ])
+  return z.strictObject(Object.fromEntries(members))
+}
+
+function patchOfMember(schema: z.ZodType): z.ZodType {
+  if (
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault ||
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodNullable
+  ) {
+    return patchOfMember(schema.unwrap() as z.ZodType)
+  }
+  if (schema instanceof z.ZodObject) return patchOf(schema).nullable().optional()
+  // Which of its forms is meant, only the whole says.
+  if (schema instanceof z.ZodDiscriminatedUnion) return z.looseObject({}).nullable().optional()
+  return schema.nullable().optional()
+}
 
 export function pageOf(item: z.ZodType): z.ZodType {
   return z.object({ items: z.array(item), nextCursor: z.string().nullable() })

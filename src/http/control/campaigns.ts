@@ -75,7 +75,7 @@ export function campaignRoutes(routes: Routes, deps: ControlDeps): void {
         'RFC 7396: what is left out stays, null resets to the default. `archived: true` ends it for good. ' +
         'Ads have calls of their own.',
       roles: EDITS,
-      body: bodies.campaignState.partial(),
+      body: answers.patchOf(bodies.campaignState),
       answer: { status: 200, description: 'The campaign', schema: answers.campaign },
     },
     async call => {
@@ -230,7 +230,7 @@ function adRoutes(routes: Routes, deps: ControlDeps): void {
       summary: 'Change an ad',
       description: 'RFC 7396. `status` is active, paused or archived; an archived ad is not edited any more.',
       roles: EDITS,
-      body: bodies.adState.partial(),
+      body: answers.patchOf(bodies.adState),
       answer: { status: 200, description: 'The ad', schema: answers.ad },
     },
     async call => {

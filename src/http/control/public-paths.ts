@@ -61,6 +61,7 @@ export function describePublicPaths(app: OpenAPIHono): void {
       200: { description: 'BidResponse', ...json(object) },
       204: { description: 'No bid' },
       400: { description: 'The request breaks the standard' },
+      413: { description: 'The body is too large' },
     },
   })
   registry.registerPath({
@@ -113,7 +114,7 @@ export function describePublicPaths(app: OpenAPIHono): void {
     method: 'get',
     path: '/i',
     summary: 'Count an impression',
-    parameters: [query('t', 'Token', true)],
+    parameters: [query('t', 'Token')],
     responses: { 200: { description: 'Always a 1x1 GIF', content: { 'image/gif': { schema: text } } } },
   })
   registry.registerPath({
@@ -125,6 +126,7 @@ export function describePublicPaths(app: OpenAPIHono): void {
     responses: {
       302: { description: 'To the landing page' },
       400: { description: 'A forged or broken token' },
+      404: { description: 'No such ad' },
     },
   })
   for (const kind of ['click', 'impression'] as const) {
@@ -151,12 +153,23 @@ export function describePublicPaths(app: OpenAPIHono): void {
               accepted: { type: 'integer' },
               refused: {
                 type: 'array',
-                items: { type: 'object', properties: { index: { type: 'integer' }, [id]: text, code: text } },
+                items: {
+                  type: 'object',
+                  properties: {
+                    index: { type: 'integer' },
+                    [id]: { type: ['string', 'null'] as const, description: 'null where it was no text' },
+                    code: text,
+                  },
+                },
               },
             },
           }),
         },
         400: { description: 'A single bad event, or an empty array' },
+        401: { description: 'No key, or one that is not known' },
+        403: { description: 'Not a key that may report events' },
+        413: { description: 'The body is too large' },
+        503: { description: 'The log does not take events now: send them again after Retry-After' },
       },
     })
   }

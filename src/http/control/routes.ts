@@ -198,8 +198,8 @@ function documented(spec: RouteSpec) {
   const faults = [
     401,
     403,
-    ...(inPath.length > 0 ? [404] : []),
-    ...(spec.body === undefined ? [] : [409, 413, 422]),
+    ...(inPath.length > 0 || spec.body !== undefined || namesOther(spec) ? [404] : []),
+    ...(spec.body === undefined && spec.method !== 'post' ? [] : [409, 413, 422]),
   ]
   return {
     method: spec.method,
@@ -224,6 +224,11 @@ function documented(spec: RouteSpec) {
       ),
     },
   }
+}
+
+/** Whether its query refers to something that may not be there. */
+function namesOther(spec: RouteSpec): boolean {
+  return (spec.query ?? []).some(({ name }) => /(?:Id|_id)$/.test(name))
 }
 
 const FAULTS: Readonly<Record<number, string>> = {
