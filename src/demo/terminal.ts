@@ -47,6 +47,9 @@ export function plainLine({ live, campaigns }: Picture, sent: Sent, seconds: num
 export function screenOf(picture: Picture, sent: Sent, about: readonly string[]): string {
   const { live, campaigns, advertisers } = picture
   const { counters } = live
+  const width = process.stdout.columns || 100
+  const height = process.stdout.rows || 40
+  const widths = width < WIDE_FROM ? NARROW : WIDE
   const figures = [
     ['served', counters['bids']],
     ['no ad', counters['noBids']],
@@ -66,16 +69,16 @@ export function screenOf(picture: Picture, sent: Sent, about: readonly string[])
     ...columns(notBilled(live).map(({ text, count }) => `${count.toLocaleString('en').padStart(7)} ${text}`)),
     '',
     `Budgets   ${green('#')} spent   ${dim('+')} held for ads on their way   ${dim('.')} left`,
-    ...campaigns.map(campaign => campaignLine(campaign, advertisers.get(campaign.advertiserId))),
-    '',
-    'Ctrl-C ends it.',
+    ...campaigns.map(campaign => campaignLine(campaign, advertisers.get(campaign.advertiserId), widths)),
   ]
-  const width = process.stdout.columns || 100
-  const height = process.stdout.rows || 40
-  return drawnOver(lines.slice(0, height).map(line => cut(line, width)))
+  const shown = [...lines.slice(0, height - 1), dim('Ctrl-C ends it.')]
+  return drawnOver(shown.map(line => cut(line, width)))
 }
 
-const BAR = 24
+/** Columns of a screen that has room for all. */
+const WIDE_FROM = 118
+const WIDE = { name: 37, bar: 24 }
+const NARROW = { name: 22, bar: 12 }
 const REASON_WIDTH = 42
 const TONES: Readonly<Record<string, (text: string) => string>> = {
   active: green,
@@ -84,16 +87,20 @@ const TONES: Readonly<Record<string, (text: string) => string>> = {
   unfunded: red,
 }
 
-function campaignLine(campaign: CampaignMoney, advertiser: AdvertiserMoney | undefined): string {
+function campaignLine(
+  campaign: CampaignMoney,
+  advertiser: AdvertiserMoney | undefined,
+  widths: typeof WIDE,
+): string {
   const { name, status, bid, currency, spend } = campaign
   const limit = tightestLimit(campaign, advertiser)
   const tone = TONES[status] ?? dim
-  const head = `${name.slice(0, 37).padEnd(37)} ${bid.model} ${tone(status.padEnd(14))}`
+  const head = `${name.slice(0, widths.name).padEnd(widths.name)} ${bid.model} ${tone(status.padEnd(14))}`
   if (limit === null || limit.limitMicros === 0)
     return `${head} ${moneyText(spend.totalMicros, currency)} spent`
-  const filled = Math.round((limit.spentMicros / limit.limitMicros) * BAR)
-  const held = Math.min(BAR - filled, Math.round((limit.heldMicros / limit.limitMicros) * BAR))
-  const bar = `${green('#'.repeat(filled))}${dim('+'.repeat(held) + '.'.repeat(BAR - filled - held))}`
+  const filled = Math.round((limit.spentMicros / limit.limitMicros) * widths.bar)
+  const held = Math.min(widths.bar - filled, Math.round((limit.heldMicros / limit.limitMicros) * widths.bar))
+  const bar = `${green('#'.repeat(filled))}${dim('+'.repeat(held) + '.'.repeat(widths.bar - filled - held))}`
   const of = `${moneyText(limit.spentMicros, currency)} of ${moneyText(limit.limitMicros, currency)}`
   return `${head} ${bar} ${of} ${limit.of}`
 }
