@@ -3,7 +3,7 @@
  * with 20 million ids kept, on an in-memory storage. Exits 1 beyond it.
  */
 import { MemoryRunStorage } from '../src/adapters/memory/run-storage.ts'
-import { IngestedIds } from '../src/tracking/ingested-ids.ts'
+import { IngestedIds, Seen } from '../src/tracking/ingested-ids.ts'
 import { fillIngestedRow, ROW_WORDS } from '../src/tracking/ingested-row.ts'
 
 const MISS_NS_MAX = 1000
@@ -35,7 +35,7 @@ function nsEach(count: number, run: (i: number) => void): number {
   return ((performance.now() - start) * 1e6) / count
 }
 
-function lookupNs(ids: IngestedIds, from: number, step: number, expected: 'absent' | 'repeat'): number {
+function lookupNs(ids: IngestedIds, from: number, step: number, expected: Seen): number {
   let others = 0
   const ns = nsEach(LOOKUPS, i => {
     keyOf(row, from + i * step)
@@ -54,8 +54,8 @@ const hashNs = nsEach(LOOKUPS, i => {
 
 const storage = new MemoryRunStorage()
 const ids = new IngestedIds(storage)
-lookupNs(ids, 2 ** 31, 1, 'absent')
-const missNsEmpty = lookupNs(ids, 2 ** 31, 1, 'absent')
+lookupNs(ids, 2 ** 31, 1, Seen.absent)
+const missNsEmpty = lookupNs(ids, 2 ** 31, 1, Seen.absent)
 
 let pauseMsMax = 0
 const pausesMs: number[] = []
@@ -64,7 +64,7 @@ for (let number = 0; number < idsTotal; number += BATCH) {
   const start = performance.now()
   for (let i = number; i < Math.min(idsTotal, number + BATCH); i++) {
     keyOf(row, i)
-    if (ids.lookup(row) !== 'absent') throw new Error('an id was there before it was added')
+    if (ids.lookup(row) !== Seen.absent) throw new Error('an id was there before it was added')
     ids.add(row)
   }
   ids.save()
@@ -74,8 +74,8 @@ for (let number = 0; number < idsTotal; number += BATCH) {
 const addNs = ((performance.now() - addStart) * 1e6) / idsTotal
 pausesMs.sort((a, b) => a - b)
 
-const missNs = lookupNs(ids, 2 ** 31, 1, 'absent')
-const repeatNs = lookupNs(ids, 0, Math.max(1, Math.floor(idsTotal / LOOKUPS)), 'repeat')
+const missNs = lookupNs(ids, 2 ** 31, 1, Seen.absent)
+const repeatNs = lookupNs(ids, 0, Math.max(1, Math.floor(idsTotal / LOOKUPS)), Seen.repeat)
 const openStart = performance.now()
 const reopened = new IngestedIds(storage)
 const openMs = performance.now() - openStart

@@ -34,6 +34,14 @@ export interface TokenFacts {
   readonly test: boolean
 }
 
+/** What a server reported. */
+export interface ReportFacts {
+  readonly type: 'click' | 'impression'
+  readonly campaign: CampaignFacts
+  readonly at: number
+  readonly verdict: number
+}
+
 interface Copy {
   readonly kind: number
   readonly verdict: number
@@ -65,6 +73,7 @@ export class Auditor {
   readonly advertisers = new Map<number, { id: string; credit: number; deposited: number }>()
   readonly campaigns = new Map<number, CampaignFacts>()
   readonly tokens = new Map<string, TokenFacts>()
+  readonly reports = new Map<string, ReportFacts>()
   private spentBefore = new Map<number, number>()
   private readonly timeBefore = new Map<number, number>()
 
@@ -119,7 +128,11 @@ export class Auditor {
     const copies = copiesOf(log)
     const charged = this.ledger(store)
     for (const token of this.tokens.values()) this.event(token, copies.get(token.event) ?? [], charged, store)
-    for (const table of ['held', 'open_block', 'outbox', 'dead_letter']) {
+    const reported = contentsOf(log)
+    for (const [event, facts] of this.reports) {
+      this.report(event, facts, reported.get(event) ?? [], charged, store)
+    }
+    for (const table of ['held', 'open_block', 'outbox', 'outbox_events', 'dead_letter']) {
       const [row] = store.all<{ n: number }>(`SELECT count(*) AS n FROM ${table}`, [])
       check(row!.n === 0, `${row!.n} rows are left in ${table}`)
     }
@@ -145,11 +158,11 @@ export class Auditor {
     const owner = (number: number) => `advertiser:${this.advertisers.get(number)?.id}`
     const bill = (event: string, campaign: number, amount: number) => {
       check(!charged.has(event), `event ${event} is charged twice`)
-      const token = this.tokens.get(event)
+      const token = this.tokens.get(event) ?? this.reports.get(event)
       check(token?.campaign.number === campaign, `event ${event} is charged to another campaign`)
       charged.set(event, amount)
       add(spend, campaign, amount)
-      add(daily, `${campaign}|${Math.floor(token!.chosenAt / DAY_MS)}`, amount)
+      add(daily, `${campaign}|${Math.floor(('at' in token! ? token.at : token!.chosenAt) / DAY_MS)}`, amount)
     }
     const blocks = new Map(
       store
@@ -173,7 +186,11 @@ export class Auditor {
       post('fee', sign * entry.fee_amount)
       if (kind !== 2) post(owner(entry.advertiser), -sign * amount)
       if (kind === 1) {
-        check(amount === this.campaigns.get(entry.campaign)?.price, `event ${entry.event} has another price`)
+        const campaign = this.campaigns.get(entry.campaign)
+        if (campaign?.model === 'cpm') {
+          const known = cpm.get(entry.campaign) ?? { count: 0, sum: 0 }
+          cpm.set(entry.campaign, { count: known.count + 1, sum: known.sum + amount })
+        } else check(amount === campaign?.price, `event ${entry.event} has another price`)
         bill(entry.event!, entry.campaign, amount)
       } else if (kind === 3) {
         add(refunded, entry.event!, amount)
@@ -291,6 +308,41 @@ export class Auditor {
     check(rejected!.n === 1, `event ${event} was not charged, and has ${rejected!.n} reasons`)
   }
 
+  /** The first copy of a reported event counts, and what came behind it is a repeat or a conflict. */
+  private report(
+    event: string,
+    { type, campaign, verdict }: ReportFacts,
+    contents: readonly string[],
+    charged: ReadonlyMap<string, number>,
+    store: Tables,
+  ): void {
+    const kind = type === 'click' ? 2 : 1
+    const billable = (campaign.model === 'cpc') === (type === 'click')
+    const was = charged.has(event)
+    if (!billable || verdict !== 0) check(!was, `event ${event} was charged, and is not billable`)
+    else if (campaign.rich && contents.length > 0) check(was, `event ${event} is funded, and was not charged`)
+    const same = contents.filter(content => content === contents[0]).length
+    for (const [of, expected] of [
+      [kind, Math.max(0, same - 1)],
+      [kind + 10, contents.length - same],
+    ] as const) {
+      const [row] = store.all<{ count: number }>('SELECT count FROM repeat WHERE event = ? AND kind = ?', [
+        event,
+        of,
+      ])
+      check(
+        (row?.count ?? 0) === expected,
+        `event ${event}: ${row?.count ?? 0} of kind ${of}, not ${expected}`,
+      )
+    }
+    const [rejected] = store.all<{ n: number }>(
+      "SELECT count(*) AS n FROM transition WHERE event = ? AND state = 'rejected'",
+      [event],
+    )
+    const refused = contents.length > 0 && !was && (billable || verdict !== 0) ? 1 : 0
+    check(rejected!.n === refused, `event ${event} has ${rejected!.n} reasons, not ${refused}`)
+  }
+
   /** The replay of the log gave the same tables. */
   same(a: Tables, b: Tables): void {
     for (const [table, columns, order] of [
@@ -299,6 +351,11 @@ export class Auditor {
       ['transition', '*', 'number'],
       ['rollup', '*', 'minute, ad, placement'],
       ['repeat', '*', 'event, kind'],
+      [
+        '(SELECT * FROM ingested_pending ORDER BY partition, sequence) GROUP BY partition',
+        "partition, group_concat(lower(hex(bytes)), '') AS bytes",
+        'partition',
+      ],
       ['money', "kind, number, json_extract(state, '$.state') AS state", 'kind, number'],
     ] as const) {
       const sql = `SELECT ${columns} FROM ${table} ORDER BY ${order}`
@@ -326,6 +383,22 @@ function copiesOf(log: readonly LogRecord[]): Map<string, Copy[]> {
     copies.set(event, list)
   }
   return copies
+}
+
+/** The contents of reported events, in the order in which they came, by this module's own reading of the layout. */
+function contentsOf(log: readonly LogRecord[]): Map<string, string[]> {
+  const contents = new Map<string, string[]>()
+  for (const { bytes } of log) {
+    const record = Buffer.from(bytes)
+    if (record[5] !== RecordKind.ingestedEvents) continue
+    for (let at = HEADER_BYTES; at < record.length; at += record.readUInt16BE(at)) {
+      const event = record.toString('utf8', at + 72, at + record.readUInt16BE(at))
+      const list = contents.get(event) ?? []
+      list.push(record.toString('hex', at + 24, at + 32))
+      contents.set(event, list)
+    }
+  }
+  return contents
 }
 
 function firstOf(copies: readonly Copy[], kind: number): Copy | undefined {

@@ -34,6 +34,7 @@ describe('billing, simulated', () => {
 describe('the auditor finds', () => {
   test.each([
     ['bitsDropped', /charged twice|repeats counted|spent|not valid/],
+    ['idsDropped', /charged twice|of kind/],
     ['offsetNotMoved', /repeats counted|deposits differ|charged twice/],
     ['accountChanged', /account fee has/],
   ] as const)(

@@ -8,7 +8,8 @@ import { type Decided, Decider, type DecisionStore } from '../src/billing/decide
 import { formatUuid, parseId, writeImpressionId } from '../src/core/ids.ts'
 import { SteadyTime } from '../src/core/steady-time.ts'
 import { LogUnavailable } from '../src/ports/event-log.ts'
-import { appendEvent, type Command } from '../src/records/events.ts'
+import { appendEvent, type Command, type IngestedEvent } from '../src/records/events.ts'
+import { ingestedBytes } from '../src/records/ingested.ts'
 import { Reason } from '../src/records/reasons.ts'
 import { RecordKind } from '../src/records/record.ts'
 import { RecordBuffer } from '../src/records/record-buffer.ts'
@@ -22,7 +23,7 @@ const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
 /** What is broken on purpose, so that the auditor is seen to find it. */
-export type Breakage = 'none' | 'bitsDropped' | 'offsetNotMoved' | 'accountChanged'
+export type Breakage = 'none' | 'bitsDropped' | 'idsDropped' | 'offsetNotMoved' | 'accountChanged'
 type CrashPoint = 'beforeCommit' | 'afterCommit'
 
 class Crash extends Error {
@@ -65,6 +66,7 @@ export class World {
   private readonly clicked: { campaign: CampaignFacts; event: string }[] = []
   private due: Due[] = []
   private readonly late: Due[] = []
+  private readonly reported: IngestedEvent[] = []
   private serial = 0
   private requests = 0
   crashes = 0
@@ -108,6 +110,7 @@ export class World {
         if (crash === 'beforeCommit') throw new Crash(crash)
         store.commit(batch)
         if (this.breakage === 'bitsDropped') store.db.run('DELETE FROM bits')
+        if (this.breakage === 'idsDropped') store.db.run('DELETE FROM ingested_pending')
         if (crash === null) return
         if (this.breakage === 'offsetNotMoved') {
           for (const { from } of batch.moves) {
@@ -359,6 +362,7 @@ export class World {
       )
     } else if (dice < 0.8) this.choose()
     if (random.chance(0.03)) this.stepWall()
+    if (random.chance(0.4)) await this.report()
     if (random.chance(0.04)) this.crashNext = random.pick(['beforeCommit', 'afterCommit'] as const)
     await this.sendDue()
     await this.pass(random.chance(0.02) ? random.below(70_000) : random.below(900))
@@ -373,6 +377,8 @@ export class World {
       await this.pass(random.below(3000))
       await this.command('resumeCampaign', number, {}, home)
     } else if (campaign.totalCap !== null) {
+      // What came before the edit is decided before it.
+      await this.settle()
       campaign.totalCap = campaign.price + random.below(1_500_000)
       await this.command('patchCampaign', number, { budget: { totalMicros: campaign.totalCap } }, home)
     }
@@ -394,6 +400,54 @@ export class World {
       this.live(campaign)
       return
     }
+  }
+
+  /** A server reports a few events at once, some of them again, some with another content. */
+  private async report(): Promise<void> {
+    const { random } = this
+    const records = Array.from({ length: PARTITIONS }, () => [] as Uint8Array[])
+    for (let count = 1 + random.below(20); count > 0; count--) {
+      const known = this.reported.length > 0 && random.chance(0.4) ? random.pick(this.reported) : null
+      const event = known ?? this.newReport()
+      const changed = known !== null && random.chance(0.3)
+      const said = changed
+        ? { ...event, contentHash: `ffffffffffffffff${event.contentHash.slice(16)}` }
+        : event
+      if (known === null) this.reported.push(event)
+      records[Number.parseInt(event.eventId.slice(2), 10) % PARTITIONS]!.push(ingestedBytes(said, this.now))
+    }
+    const buffer = new RecordBuffer()
+    for (const [partition, events] of records.entries()) {
+      if (events.length === 0) continue
+      const bytes = Buffer.concat(events)
+      const at = buffer.begin(RecordKind.ingestedEvents, partition, this.now, bytes.length)
+      buffer.payloadBytes().set(bytes, at)
+    }
+    this.fault(0.15)
+    await this.append(buffer)
+    if (random.chance(0.7)) await this.settle()
+  }
+
+  private newReport(): IngestedEvent {
+    const { random } = this
+    const campaign = random.pick(this.campaigns)
+    const type = random.chance(0.5) ? 'click' : 'impression'
+    const event: IngestedEvent = {
+      type,
+      eventId: `e-${this.reported.length}`,
+      contentHash: '0123456789abcdef0123456789abcdef',
+      campaign: campaign.number,
+      ad: campaign.ad,
+      placement: 0,
+      publisher: 0,
+      sharePpm: 800_000,
+      timestamp: this.now - random.below(5000),
+      country: 0,
+      device: 1,
+      verdict: random.chance(0.1) ? Reason.crawler : Reason.none,
+    }
+    this.auditor.reports.set(event.eventId, { type, campaign, at: event.timestamp, verdict: event.verdict })
+    return event
   }
 
   /** What becomes of a chosen impression. */

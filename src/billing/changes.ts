@@ -1,5 +1,7 @@
 import type { CatalogChange } from '../campaigns/campaign.ts'
+import { PARTITIONS_MAX } from '../core/ids.ts'
 import type { CommandOutcome, EntityTable } from '../ports/control.ts'
+import { EventBytes } from '../records/event-bytes.ts'
 import type { Effect } from '../records/events.ts'
 import { REASONS } from '../records/reasons.ts'
 import type { EntryRow } from './entry.ts'
@@ -35,6 +37,19 @@ export interface RollupRow {
   rejected: number
 }
 
+/** A message that leaves after the commit: one effect, or many ingested events numbered one after the other. */
+export type OutboxRow =
+  | { readonly source: number; readonly target: number; readonly sequence: number; readonly effect: Effect }
+  | {
+      readonly source: number
+      readonly target: number
+      readonly sequence: number
+      readonly events: EventBytes
+    }
+
+/** Bounds a record of effects: well below what a record may have. */
+const EVENTS_BYTES_MAX = 256 << 10
+
 /**
  * What the decisions of one batch write, all in the transaction that moves the offset, and what they say to others
  * after the commit. States that are written whole (budgets, balances, open blocks) are named here and read then.
@@ -65,8 +80,10 @@ export class Changes {
   readonly accounts = new Map<number, Map<string, number>>()
   readonly rollups = new Map<string, RollupRow>()
   readonly requests = new Map<string, { row: readonly number[]; requests: number }>()
-  readonly outbox: { source: number; target: number; sequence: number; effect: Effect }[] = []
-  readonly applied: { source: number; target: number; sequence: number }[] = []
+  /** In order of sequence for each source and target. */
+  readonly outbox: OutboxRow[] = []
+  /** By source and target, the last that was applied. */
+  readonly applied = new Map<number, { source: number; target: number; sequence: number }>()
   readonly claims: { name: string; bodyHash: string; outcome: CommandOutcome | null }[] = []
   readonly deadLetters: { partition: number; offset: number; reason: string; bytes: Uint8Array }[] = []
 
@@ -81,6 +98,28 @@ export class Changes {
   readonly observed: number[] = []
   /** Events that are not billed, by the number of their reason. */
   readonly refused: number[] = new Array<number>(REASONS).fill(0)
+
+  /** Events that go to one target in one batch share a record, as far as they fit and nothing comes between them. */
+  private readonly openEvents = new Map<number, EventBytes>()
+
+  send(source: number, target: number, sequence: number, effect: Effect): void {
+    this.openEvents.delete(lineOf(source, target))
+    this.outbox.push({ source, target, sequence, effect })
+  }
+
+  sendEvent(source: number, target: number, sequence: number, bytes: Uint8Array): void {
+    let events = this.openEvents.get(lineOf(source, target))
+    if (events === undefined || events.byteLength + bytes.length > EVENTS_BYTES_MAX) {
+      events = new EventBytes()
+      this.openEvents.set(lineOf(source, target), events)
+      this.outbox.push({ source, target, sequence, events })
+    }
+    events.add(bytes)
+  }
+
+  apply(source: number, target: number, sequence: number): void {
+    this.applied.set(lineOf(source, target), { source, target, sequence })
+  }
 
   touchBudget(partition: number, campaign: number): void {
     setOf(this.budgets, partition).add(campaign)
@@ -109,6 +148,10 @@ export class Changes {
     const key = `${event}\n${kind}`
     this.repeats.set(key, (this.repeats.get(key) ?? 0) + 1)
   }
+}
+
+function lineOf(source: number, target: number): number {
+  return source * PARTITIONS_MAX + target
 }
 
 function setOf<T>(sets: Map<number, Set<T>>, key: number): Set<T> {

@@ -1,7 +1,7 @@
 import { charge } from '../budgets/budget.ts'
 import { hash32 } from '../core/bytes.ts'
 import { cpmMicros, impressionCost, micros, shareOf } from '../core/money.ts'
-import type { IngestedEvent } from '../records/events.ts'
+import type { IngestedFacts } from '../records/ingested.ts'
 import { Reason } from '../records/reasons.ts'
 import type { RollupRow } from './changes.ts'
 import { closeBlocksBefore } from './decide-block.ts'
@@ -11,8 +11,12 @@ import type { Turn } from './partition.ts'
 import { countRefused, rollup } from './rollup.ts'
 import { addTransitionAt, EventKind } from './transition.ts'
 
+interface Ingested extends IngestedFacts {
+  readonly eventId: string
+}
+
 /** An event that a server reported, its id seen for the first time: counted, and charged by the campaign's model. */
-export function decideIngested(turn: Turn, event: IngestedEvent): void {
+export function decideIngested(turn: Turn, event: Ingested): void {
   const { partition, changes } = turn
   const row = rollup(turn, event, event.timestamp)
   const kind = event.type === 'click' ? EventKind.click : EventKind.impression
@@ -37,10 +41,11 @@ export function decideIngested(turn: Turn, event: IngestedEvent): void {
     changes.touchBalance(partition.number, money.advertiser)
     closeBlocksBefore(turn)
     const publisherAmount = shareOf(cost.cost, event.sharePpm)
+    const { eventId } = event
     addEntry(turn, {
       kind: 1,
-      event: event.eventId,
-      eventSecond: hash32(event.eventId),
+      event: eventId,
+      eventSecond: hash32(eventId),
       advertiser: money.advertiser,
       campaign: event.campaign,
       ad: event.ad,
@@ -63,9 +68,10 @@ export function decideIngested(turn: Turn, event: IngestedEvent): void {
   else row.impressions++
 }
 
-function refuse(turn: Turn, event: IngestedEvent, row: RollupRow, reason: number): void {
+function refuse(turn: Turn, event: Ingested, row: RollupRow, reason: number): void {
   const kind = event.type === 'click' ? EventKind.click : EventKind.impression
-  const of = { campaign: event.campaign, ad: event.ad, eventSecond: hash32(event.eventId) }
-  addTransitionAt(turn, of, event.eventId, kind, 'rejected', reason)
+  const { eventId, campaign, ad, receivedAt } = event
+  const of = { campaign, ad, eventSecond: hash32(eventId) }
+  addTransitionAt({ ...turn, receivedAt }, of, eventId, kind, 'rejected', reason)
   countRefused(turn, row, reason)
 }

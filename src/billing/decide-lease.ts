@@ -74,11 +74,13 @@ export function sweepReserves(turn: Turn): void {
     if (money === null) continue
     const before = money.balance.reserved
     rebalance(money.budget, money.balance, partition.head.time)
-    if (money.balance.reserved !== before) {
+    const isOver = !isReserving(money.budget)
+    // Written where it is over, too, though no money moved: else a restart finds it reserving still, and a replay not.
+    if (isOver || money.balance.reserved !== before) {
       changes.touchBudget(partition.number, campaign)
       changes.touchBalance(partition.number, money.advertiser)
     }
-    if (!isReserving(money.budget)) partition.reserving.delete(campaign)
+    if (isOver) partition.reserving.delete(campaign)
   }
 }
 

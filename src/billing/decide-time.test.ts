@@ -24,7 +24,7 @@ beforeEach(() => {
 const lookups = {
   findCharge: () => null,
   findClaim: () => null,
-  claimIngested: () => 'new' as const,
+  claimIngested: () => new Uint8Array(1),
 }
 
 function take(write: (buffer: RecordBuffer) => void, appendedAt: number): void {

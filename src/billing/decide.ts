@@ -1,4 +1,5 @@
-import { utf8Text } from '../core/bytes.ts'
+import { readUint48, utf8Text } from '../core/bytes.ts'
+import { partitionOf } from '../core/ids.ts'
 import { STEP_MS_MAX } from '../core/steady-time.ts'
 import type { CommandOutcome } from '../ports/control.ts'
 import type {
@@ -14,9 +15,11 @@ import type {
   TimePassedRecord,
 } from '../records/events.ts'
 import { EVENT_PAYLOAD_BYTES } from '../records/events.ts'
+import { countIngested, EFFECTS_BYTES, IngestedReader, ingestedBytes } from '../records/ingested.ts'
 import { Reason } from '../records/reasons.ts'
 import { BrokenRecord, HEADER_BYTES, RecordKind, readHeader } from '../records/record.ts'
 import { readTokenBody, TOKEN_BODY_BYTES, TOKEN_BODY_VERSION } from '../records/token-body.ts'
+import { Seen } from '../tracking/ingested-ids.ts'
 import type { Changes } from './changes.ts'
 import { closeBlocksBefore } from './decide-block.ts'
 import { decideClick, refuseClick, settleClick } from './decide-click.ts'
@@ -25,14 +28,24 @@ import { decideImpression, impressionText, TOO_SOON_MS } from './decide-impressi
 import { decideIngested } from './decide-ingested.ts'
 import { decideChosen, decideEpochOpened, decideLeaseTaken, sweepReserves } from './decide-lease.ts'
 import type { Claim, Partition, Turn } from './partition.ts'
+import { EventKind } from './transition.ts'
 
 /** Reads committed state for a decision. It is the same whenever it is read within the batch. */
 export interface Lookups {
   readonly findCharge: FindCharge
   /** An idempotency key's claim, as far as committed. */
   readonly findClaim: (name: string) => { bodyHash: string; outcome: CommandOutcome | null } | null
-  /** Whether an ingested id was seen, on this partition; takes it in where it was not. */
-  readonly claimIngested: (partition: number, event: IngestedEvent) => 'new' | 'repeat' | 'conflict'
+  /**
+   * Whether the ids of ingested events (records/ingested.ts) were seen on this partition, a Seen each; takes in those
+   * that were not. The answer is valid until the next call.
+   */
+  readonly claimIngested: (
+    partition: number,
+    events: DataView,
+    from: number,
+    count: number,
+    nowSecond: number,
+  ) => Uint8Array
 }
 
 /** Deadlines and holds are gone through this often, by the partition's own time. */
@@ -60,7 +73,13 @@ export function decide(
       decideEvent(turn, header.kind, record.bytes, view)
       return
     case RecordKind.ingested:
-      claimIngested(turn, json<IngestedEvent>(record.bytes), lookups)
+      claimIngested(turn, ingestedBytes(json<IngestedEvent>(record.bytes), header.receivedAt), 0, lookups)
+      return
+    case RecordKind.ingestedEvents:
+      claimIngested(turn, record.bytes, HEADER_BYTES, lookups)
+      return
+    case RecordKind.ingestedEffects:
+      applyIngested(turn, record.bytes, view)
       return
     case RecordKind.unsignedClick:
       changes.repeat(`ad:${json<{ ad: number }>(record.bytes).ad}`, UNSIGNED_CLICK)
@@ -194,20 +213,24 @@ function settleWaiting(turn: Turn, view: DataView): void {
   settleClick(turn, readTokenBody(click, HEADER_BYTES), click, HEADER_BYTES)
 }
 
-function claimIngested(turn: Turn, event: IngestedEvent, lookups: Lookups): void {
+function claimIngested(turn: Turn, bytes: Uint8Array, from: number, lookups: Lookups): void {
   const { partition, changes } = turn
-  if (!event.eventId.isWellFormed()) throw new BrokenRecord('an ingested id is not Unicode')
-  const kind = event.type === 'click' ? 2 : 1
-  switch (lookups.claimIngested(partition.number, event)) {
-    case 'new':
-      sendEffect(turn, event.campaign % 256, { kind: 'ingested', event, receivedAt: turn.receivedAt })
-      return
-    case 'repeat':
-      changes.repeat(event.eventId, kind)
-      return
-    case 'conflict':
-      changes.repeat(event.eventId, kind + CONFLICT)
-      return
+  const { head } = partition
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const count = countIngested(view, from)
+  const seen = lookups.claimIngested(partition.number, view, from, count, Math.floor(head.time / 1000))
+  const event = new IngestedReader(bytes, view)
+  let at = from
+  for (let i = 0; i < count; i++) {
+    const next = event.read(at)
+    if (seen[i] === Seen.absent) {
+      const target = partitionOf(event.campaign)
+      changes.sendEvent(partition.number, target, nextEffect(turn, target), bytes.subarray(at, next))
+    } else {
+      const kind = event.type === 'click' ? EventKind.click : EventKind.impression
+      changes.repeat(event.eventId, seen[i] === Seen.repeat ? kind : kind + CONFLICT)
+    }
+    at = next
   }
 }
 
@@ -215,10 +238,42 @@ function claimIngested(turn: Turn, event: IngestedEvent, lookups: Lookups): void
 const CONFLICT = 10
 
 function sendEffect(turn: Turn, target: number, effect: Effect): void {
+  turn.changes.send(turn.partition.number, target, nextEffect(turn, target), effect)
+}
+
+function nextEffect(turn: Turn, target: number): number {
+  const { effectsOut } = turn.partition.head
+  const sequence = (effectsOut[target] ?? 0) + 1
+  effectsOut[target] = sequence
+  return sequence
+}
+
+/**
+ * The events that are next of their source; those of them that an earlier record brought are left out. The numbers are
+ * used up before the events are read: a record that must be put aside does not hold up what comes behind it.
+ */
+function applyIngested(turn: Turn, bytes: Uint8Array, view: DataView): void {
   const { partition, changes } = turn
-  const sequence = (partition.head.effectsOut[target] ?? 0) + 1
-  partition.head.effectsOut[target] = sequence
-  changes.outbox.push({ source: partition.number, target, sequence, effect })
+  if (bytes.length < HEADER_BYTES + EFFECTS_BYTES) throw new BrokenRecord('effects are cut short')
+  const source = view.getUint16(HEADER_BYTES)
+  const first = readUint48(view, HEADER_BYTES + 2)
+  const count = view.getUint32(HEADER_BYTES + 8)
+  const applied = partition.head.effectsIn[source] ?? 0
+  const last = first + count - 1
+  if (first > applied + 1 || last <= applied) return
+  partition.head.effectsIn[source] = last
+  changes.apply(source, partition.number, last)
+  let at = HEADER_BYTES + EFFECTS_BYTES
+  if (countIngested(view, at) !== count) throw new BrokenRecord('effects are not as many as they say')
+  const event = new IngestedReader(bytes, view)
+  const touched = new Set<number>()
+  for (let sequence = first; sequence <= last; sequence++) {
+    at = event.read(at)
+    if (sequence <= applied) continue
+    decideIngested(turn, event)
+    touched.add(event.campaign)
+  }
+  for (const campaign of touched) judgeCampaign(turn, campaign)
 }
 
 /** Applies only the next of its source: what is lost is sent again from the outbox, what is repeated is dropped. */
@@ -227,7 +282,7 @@ function applyEffect(turn: Turn, record: EffectRecord, lookups: Lookups): void {
   const last = partition.head.effectsIn[record.source] ?? 0
   if (record.sequence !== last + 1) return
   partition.head.effectsIn[record.source] = record.sequence
-  changes.applied.push({ source: record.source, target: partition.number, sequence: record.sequence })
+  changes.apply(record.source, partition.number, record.sequence)
   const { effect } = record
   switch (effect.kind) {
     case 'command': {
@@ -242,7 +297,7 @@ function applyEffect(turn: Turn, record: EffectRecord, lookups: Lookups): void {
       settleClaim(turn, effect.key, effect.outcome as CommandOutcome, lookups)
       return
     case 'ingested':
-      decideIngested({ ...turn, receivedAt: effect.receivedAt }, effect.event)
+      decideIngested(turn, { ...effect.event, receivedAt: effect.receivedAt })
       judgeCampaign(turn, effect.event.campaign)
       return
   }

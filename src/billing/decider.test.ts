@@ -8,7 +8,7 @@ import { SqliteStore } from '../adapters/sqlite/store.ts'
 import { LAPSE_SLACK_MS, RENDER_LIFE_MS } from '../budgets/liability.ts'
 import { formatUuid, parseId, writeImpressionId } from '../core/ids.ts'
 import type { CommandOutcome } from '../ports/control.ts'
-import { appendEvent, type Command, type IngestedEvent } from '../records/events.ts'
+import { appendEvent, type Command } from '../records/events.ts'
 import { Reason } from '../records/reasons.ts'
 import { RecordKind } from '../records/record.ts'
 import { RecordBuffer } from '../records/record-buffer.ts'
@@ -164,28 +164,6 @@ async function send(kind: 1 | 2, bytes: Uint8Array, verdict: number = Reason.non
 }
 const shown = (bytes: Uint8Array, verdict?: number) => send(RecordKind.impression, bytes, verdict)
 const clicked = (bytes: Uint8Array, verdict?: number) => send(RecordKind.click, bytes, verdict)
-
-/** As the edge lays down what a server reports, on the partition of the id. */
-async function report(of: Served, ids: readonly string[], partition = 1): Promise<void> {
-  const buffer = new RecordBuffer()
-  for (const eventId of ids) {
-    buffer.json(RecordKind.ingested, partition, now, {
-      type: 'click',
-      eventId,
-      contentHash: '0123456789abcdef0123456789abcdef',
-      campaign: parseId('campaign', of.campaign)!,
-      ad: parseId('ad', of.ad)!,
-      placement: 0,
-      publisher: 0,
-      sharePpm: 800_000,
-      timestamp: now,
-      country: 0,
-      device: 1,
-      verdict: Reason.none,
-    } satisfies IngestedEvent)
-  }
-  await log.append(buffer.take())
-}
 
 function count(sql: string): number {
   return store.all<{ n: number }>(`SELECT count(*) AS n FROM ${sql}`, [])[0]!.n
@@ -419,19 +397,6 @@ describe('a refund', () => {
     )
     expect(nonZero.map(({ account }) => account.split(':')[0])).toEqual(['advertiser', 'cash'])
     expect(sumOfAccounts()).toBe(0)
-  })
-})
-
-describe('an ingested click', () => {
-  test('is charged when its effect waited through a crash and another came before it could be sent', async () => {
-    const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
-    await report(of, ['one'])
-    await drain()
-    expect([count('outbox'), charges()]).toEqual([1, 0])
-    await report(of, ['two'])
-    await restart()
-    await pass(1100)
-    expect([count('outbox'), charges()]).toEqual([0, 2])
   })
 })
 

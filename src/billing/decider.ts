@@ -3,6 +3,7 @@ import { pacedGrantable } from '../budgets/pacing.ts'
 import { LEASE_VALID_MS, type ShardView, Treasury } from '../budgets/treasury.ts'
 import type { CatalogChange } from '../campaigns/campaign.ts'
 import { AssertionError } from '../core/assert.ts'
+import { PARTITIONS_MAX } from '../core/ids.ts'
 import { STEP_MS_MAX } from '../core/steady-time.ts'
 import type { Clock } from '../core/time.ts'
 import type { CommandOutcome } from '../ports/control.ts'
@@ -10,13 +11,24 @@ import type { EventLog, LogRecord } from '../ports/event-log.ts'
 import type { Position } from '../ports/store.ts'
 import type { LeaseAsk, LeaseGrant } from '../ports/treasury-link.ts'
 import type { EpochOpenedRecord, TimePassedRecord } from '../records/events.ts'
+import { EFFECTS_BYTES, writeEffectsHeader } from '../records/ingested.ts'
 import { BrokenRecord, RecordKind } from '../records/record.ts'
-import { RecordBuffer } from '../records/record-buffer.ts'
+import { partEnd, RecordBuffer } from '../records/record-buffer.ts'
 import { calendarsMissing } from './calendars.ts'
 import { Changes } from './changes.ts'
 import { decide, type Lookups } from './decide.ts'
 import { budgetOf, comingDay } from './money-of.ts'
 import type { Partition } from './partition.ts'
+
+/** A row of the outbox: one effect as JSON, or ingested events end to end, numbered from `sequence` to `last`. */
+export interface Unsent {
+  readonly source: number
+  readonly target: number
+  readonly sequence: number
+  readonly last: number
+  readonly effect: string | null
+  readonly events: Uint8Array | null
+}
 
 /** Where decisions are kept. One transaction: begin, then decide, then commit. */
 export interface DecisionStore {
@@ -33,8 +45,15 @@ export interface DecisionStore {
       readonly partition: Partition
     }[]
   }): void
-  unsent(): { source: number; target: number; sequence: number; effect: string }[]
+  /** In order of sequence for each source and target. */
+  unsent(): Unsent[]
   lookups(partitions: readonly Partition[], changes: Changes): Lookups
+}
+
+interface Line {
+  readonly source: number
+  readonly target: number
+  readonly sequence: number
 }
 
 /** What the rest of the program hears after a commit. */
@@ -79,6 +98,8 @@ export interface DeciderOptions {
 const BATCH_BYTES_MAX = 2 << 20
 /** Leases of one record: it stays well below the limit of a record. */
 const LEASES_PER_RECORD = 5000
+/** Of what is appended at once, and about what may wait for it: the log refuses more than it can hold. */
+const OUTGOING_BYTES_MAX = 4 << 20
 const CALENDAR_CHECK_MS = 30_000
 /** Campaigns whose nodes have too little are looked at again this often: money may have come free. */
 const HUNGRY_MS = 250
@@ -99,7 +120,7 @@ export class Decider {
   private secondAt = 0
   private calendarsAt = 0
   private hungryAt = 0
-  private effectsSentTo = new Map<string, number>()
+  private readonly effectsSentTo = new Map<number, number>()
   /** Asks that wait for their answer, by node and partition: the newest of each. */
   private readonly asked = new Map<string, LeaseAsk>()
   /** What the log refused: it goes before all else. */
@@ -128,8 +149,12 @@ export class Decider {
   /** Takes what an earlier process left in the log, then opens an epoch of the treasury for this one. */
   async start(): Promise<void> {
     // Before any batch: what that sends comes later in its sequence, and what is older would never be taken.
-    this.sendEffects(this.options.store.unsent())
-    while (this.batch() > 0) await Promise.resolve()
+    for (const row of this.options.store.unsent()) {
+      if (row.events !== null) this.sendEvents(row, row.last, row.events)
+      else if (row.effect !== null) this.sendEffect(row, JSON.parse(row.effect))
+    }
+    do await this.flush()
+    while (this.batch() > 0)
     const now = this.options.clock.now()
     for (const partition of this.partitions) {
       // A start takes the wall clock's word: it was looked at by whoever started us, and nothing else knows.
@@ -245,8 +270,9 @@ export class Decider {
     for (const change of changes.catalog) {
       if (change.kind === 'campaign' || change.kind === 'money') this.awake.add(campaignNumber(change))
     }
-    if (changes.outbox.length > 0) {
-      this.sendEffects(changes.outbox.map(row => ({ ...row, effect: JSON.stringify(row.effect) })))
+    for (const row of changes.outbox) {
+      if ('effect' in row) this.sendEffect(row, row.effect)
+      else this.sendEvents(row, row.sequence + row.events.count - 1, row.events.written())
     }
     const now = this.options.clock.now()
     let charged = 0
@@ -360,16 +386,36 @@ export class Decider {
     }
   }
 
-  private sendEffects(
-    rows: readonly { source: number; target: number; sequence: number; effect: string }[],
-  ): void {
+  private sendEffect({ source, target, sequence }: Line, effect: unknown): void {
+    if (!this.isNext(source, target, sequence)) return
     const now = this.options.clock.now()
-    for (const { source, target, sequence, effect } of rows) {
-      const key = `${source}>${target}`
-      if ((this.effectsSentTo.get(key) ?? 0) >= sequence) continue
-      this.effectsSentTo.set(key, sequence)
-      this.buffer.json(RecordKind.effect, target, now, { source, sequence, effect: JSON.parse(effect) })
-    }
+    this.buffer.json(RecordKind.effect, target, now, { source, sequence, effect })
+  }
+
+  private sendEvents({ source, target, sequence }: Line, last: number, events: Uint8Array): void {
+    if (!this.isNext(source, target, last)) return
+    const now = this.options.clock.now()
+    const at = this.buffer.begin(RecordKind.ingestedEffects, target, now, EFFECTS_BYTES + events.length)
+    writeEffectsHeader(this.buffer.payloadView(), at, { source, first: sequence, count: last - sequence + 1 })
+    this.buffer.payloadBytes().set(events, at + EFFECTS_BYTES)
+  }
+
+  /** False for what this process has sent already. */
+  private isNext(source: number, target: number, last: number): boolean {
+    const line = source * PARTITIONS_MAX + target
+    if ((this.effectsSentTo.get(line) ?? 0) >= last) return false
+    this.effectsSentTo.set(line, last)
+    return true
+  }
+
+  /** For a replay, which appends nothing: what it would send is in the log already. */
+  dropOutgoing(): void {
+    this.buffer.clear()
+  }
+
+  /** Whether so much waits for the log that reading more of it should wait, too. */
+  get isBackedUp(): boolean {
+    return this.buffer.byteLength >= OUTGOING_BYTES_MAX
   }
 
   /** Whether all that was written is in the log. Leases go on meanwhile: a full disk must not stop them. */
@@ -378,9 +424,10 @@ export class Decider {
     if (this.refused !== null && now - this.refusedAt < RETRY_MS && now >= this.refusedAt) return false
     while (this.refused !== null || this.buffer.count > 0) {
       this.refused ??= this.buffer.take()
+      const end = partEnd(this.refused, OUTGOING_BYTES_MAX)
       try {
-        await this.options.log.append(this.refused)
-        this.refused = null
+        await this.options.log.append(this.refused.subarray(0, end))
+        this.refused = end < this.refused.length ? this.refused.subarray(end) : null
       } catch (error) {
         if (error instanceof AssertionError) throw error
         this.options.warn('the log does not take records', error)

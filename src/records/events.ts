@@ -29,7 +29,7 @@ export function appendEvent(
   bytes[at + TOKEN_BODY_BYTES + 1] = event.fromServer ? EVENT_FROM_SERVER : 0
 }
 
-/** An event that a server reported, as its record carries it: JSON, at the partition of hash(id). */
+/** An event that a server reported, as the older kind `ingested` and its effect carry it. JSON. */
 export interface IngestedEvent {
   readonly type: 'click' | 'impression'
   readonly eventId: string

@@ -1,5 +1,5 @@
 import { utf8 } from '../core/bytes.ts'
-import { HEADER_BYTES, type RecordKind, writeHeader } from './record.ts'
+import { HEADER_BYTES, type RecordKind, readHeader, writeHeader } from './record.ts'
 
 const BYTES_START = 64 * 1024
 
@@ -56,10 +56,27 @@ export class RecordBuffer {
     return taken
   }
 
+  clear(): void {
+    this.used = 0
+    this.count = 0
+  }
+
   private grow(needed: number): void {
     const bytes = new Uint8Array(Math.max(needed, this.bytes.length * 2))
     bytes.set(this.bytes.subarray(0, this.used))
     this.bytes = bytes
     this.view = new DataView(bytes.buffer)
   }
+}
+
+/** Where the records that fit in `bytesMax` end; behind the first one in any case. */
+export function partEnd(records: Uint8Array, bytesMax: number): number {
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength)
+  let end = readHeader(view, 0).length
+  while (end < records.length) {
+    const { length } = readHeader(view, end)
+    if (end + length > bytesMax) break
+    end += length
+  }
+  return end
 }

@@ -20,7 +20,7 @@ export const RecordKind = {
   /** A rendered impression: see records/events.ts. */
   impression: 1,
   click: 2,
-  /** A click or an impression reported by a server, on the partition of its id. */
+  /** A click or an impression reported by a server, on the partition of its id: JSON, no longer written. */
   ingested: 3,
   /** A click on a link without a token: counted apart, never billed. */
   unsignedClick: 4,
@@ -42,6 +42,10 @@ export const RecordKind = {
   requests: 12,
   /** Time went on by more than a minute since the record before: without it, a jump is not believed. */
   timePassed: 13,
+  /** Events that servers reported, on the partition of their ids: see records/ingested.ts. */
+  ingestedEvents: 14,
+  /** Those whose ids were new, from the partition of their ids to the one of their campaigns. */
+  ingestedEffects: 15,
 } as const
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind]
 

@@ -43,6 +43,25 @@ export function mayHold(filter: Uint32Array, k0: number, k1: number, k2: number)
   )
 }
 
+/** Marks those of the rows, one each `stride` words from their keys on, that `mayHold` says yes to. */
+export function markMayHold(filter: Uint32Array, rows: Uint32Array, stride: number, marks: Uint8Array): void {
+  for (let at = 0, i = 0; at < rows.length; at += stride, i++) {
+    const block = blockOf(filter, rows[at]!)
+    const k1 = rows[at + 1]!
+    const k2 = rows[at + 2]!
+    marks[i]! |=
+      (filter[block]! >>> k1) &
+      (filter[block + 1]! >>> (k1 >>> 5)) &
+      (filter[block + 2]! >>> (k1 >>> 10)) &
+      (filter[block + 3]! >>> (k1 >>> 15)) &
+      (filter[block + 4]! >>> (k1 >>> 20)) &
+      (filter[block + 5]! >>> (k1 >>> 25)) &
+      (filter[block + 6]! >>> k2) &
+      (filter[block + 7]! >>> (k2 >>> 5)) &
+      1
+  }
+}
+
 /** By the key's rank, so that a filter is filled from front to back when its keys come sorted. */
 function blockOf(filter: Uint32Array, k0: number): number {
   const blocks = filter.length >>> 3

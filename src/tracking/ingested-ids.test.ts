@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { MemoryRunStorage } from '../adapters/memory/run-storage.ts'
-import { IngestedIds, type IngestedIdsLimits, KEPT_SECONDS, type Seen } from './ingested-ids.ts'
+import { IngestedIds, type IngestedIdsLimits, KEPT_SECONDS, Seen } from './ingested-ids.ts'
 import { fillIngestedRow, ROW_WORDS } from './ingested-row.ts'
 
 const SMALL: IngestedIdsLimits = { recentRowsMax: 4, runsOfLevelMax: 2, runRowsMax: 64 }
@@ -61,10 +61,10 @@ test('every id is absent once, then a repeat or a conflict, as a plain map says,
         if (step.kind === 'event') {
           const known = model.get(step.id)
           const expected: Seen =
-            known === undefined ? 'absent' : known === step.content ? 'repeat' : 'conflict'
+            known === undefined ? Seen.absent : known === step.content ? Seen.repeat : Seen.conflict
           const row = rowOf(`click ${step.id}`, step.content)
           expect(ids.lookup(row)).toBe(expected)
-          if (expected === 'absent') {
+          if (expected === Seen.absent) {
             ids.add(row)
             model.set(step.id, step.content)
           }
@@ -79,7 +79,7 @@ test('every id is absent once, then a repeat or a conflict, as a plain map says,
       }
       for (let id = 0; id <= 150; id++) {
         const seen = ids.lookup(rowOf(`click ${id}`, 0))
-        expect(seen).toBe(model.has(id) ? (model.get(id) === 0 ? 'repeat' : 'conflict') : 'absent')
+        expect(seen).toBe(model.has(id) ? (model.get(id) === 0 ? Seen.repeat : Seen.conflict) : Seen.absent)
       }
     }),
     { numRuns: 300 },
@@ -115,8 +115,8 @@ test('ids in runs of many chunks are found, and others are not', () => {
   const reopened = new IngestedIds(storage, WIDE)
   expect(reopened.size).toBe(10_000)
   for (let i = 0; i < 10_000; i++) {
-    expect(reopened.lookup(rowOf(`click ${i}`, 0))).toBe(i % 2 === 0 ? 'repeat' : 'conflict')
-    expect(reopened.lookup(rowOf(`other ${i}`, 0))).toBe('absent')
+    expect(reopened.lookup(rowOf(`click ${i}`, 0))).toBe(i % 2 === 0 ? Seen.repeat : Seen.conflict)
+    expect(reopened.lookup(rowOf(`other ${i}`, 0))).toBe(Seen.absent)
   }
 })
 
@@ -126,10 +126,10 @@ test('keys that share their first words are told apart, also over the edge of a 
   const rows = Array.from({ length: 900 }, (_, i) => rowOfKey([7, 7, i % 2, (i * 7919) % 1000]))
   for (const row of rows) ids.add(row)
   ids.save()
-  for (const row of rows) expect(ids.lookup(row)).toBe('repeat')
-  expect(ids.lookup(rowOfKey([7, 7, 2, 0]))).toBe('absent')
-  expect(ids.lookup(rowOfKey([0, 0, 0, 0]))).toBe('absent')
-  expect(ids.lookup(rowOfKey([0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff]))).toBe('absent')
+  for (const row of rows) expect(ids.lookup(row)).toBe(Seen.repeat)
+  expect(ids.lookup(rowOfKey([7, 7, 2, 0]))).toBe(Seen.absent)
+  expect(ids.lookup(rowOfKey([0, 0, 0, 0]))).toBe(Seen.absent)
+  expect(ids.lookup(rowOfKey([0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff]))).toBe(Seen.absent)
 })
 
 test('runs stay few: each level has fewer than a merge takes, but for those of the largest size', () => {
@@ -154,8 +154,8 @@ test('a run goes once its newest id is past keeping, and not a second before', (
   expect(ids.size).toBe(8)
   ids.expire(1004 + KEPT_SECONDS)
   expect(ids.size).toBe(4)
-  expect(ids.lookup(rowOf('click 3'))).toBe('absent')
-  expect(ids.lookup(rowOf('click 4'))).toBe('repeat')
+  expect(ids.lookup(rowOf('click 3'))).toBe(Seen.absent)
+  expect(ids.lookup(rowOf('click 4'))).toBe(Seen.repeat)
   ids.save()
   expect(storage.listRuns().map(run => run.id)).toEqual([2])
 })
@@ -169,7 +169,7 @@ test('a number is given out again in the batch that drops its run', () => {
   for (let i = 0; i < 4; i++) ids.add(rowOf(`new ${i}`, 0, 2000 + KEPT_SECONDS))
   ids.save()
   expect(storage.listRuns().map(run => run.id)).toEqual([1])
-  expect(new IngestedIds(storage, SMALL).lookup(rowOf('new 1'))).toBe('repeat')
+  expect(new IngestedIds(storage, SMALL).lookup(rowOf('new 1'))).toBe(Seen.repeat)
 })
 
 test('an id that is added twice stops the partition, at once or at the merge', () => {
@@ -180,4 +180,38 @@ test('an id that is added twice stops the partition, at once or at the merge', (
   expect(() => {
     for (const id of ['click', 'a', 'b', 'c']) ids.add(rowOf(id))
   }).toThrow('twice')
+})
+
+const records = fc.array(fc.array(fc.tuple(fc.nat(60), fc.nat(1)), { minLength: 1, maxLength: 30 }), {
+  maxLength: 30,
+})
+
+test('a record of many ids is claimed as one id after the other, and leaves the same runs wherever it is saved', () => {
+  fc.assert(
+    fc.property(records, fc.array(fc.boolean(), { minLength: 30, maxLength: 30 }), (said, restarts) => {
+      const [storage, plainStorage] = [new MemoryRunStorage(), new MemoryRunStorage()]
+      let ids = new IngestedIds(storage, SMALL)
+      const plain = new IngestedIds(plainStorage, SMALL)
+      const model = new Map<number, number>()
+      const seen = new Uint8Array(30)
+      for (const [number, record] of said.entries()) {
+        const rows = new Uint32Array(record.length * ROW_WORDS)
+        const expected = record.map(([id, content], i) => {
+          rows.set(rowOf(`id-${id}`, content), i * ROW_WORDS)
+          const known = model.get(id)
+          if (known === undefined) model.set(id, content)
+          return known === undefined ? Seen.absent : known === content ? Seen.repeat : Seen.conflict
+        })
+        ids.claim(rows, seen)
+        expect([...seen.subarray(0, record.length)]).toEqual(expected)
+        plain.claim(rows, seen)
+        if (!restarts[number]) continue
+        ids.save()
+        ids = new IngestedIds(storage, SMALL)
+      }
+      ids.save()
+      plain.save()
+      expect(stored(storage)).toEqual(stored(plainStorage))
+    }),
+  )
 })

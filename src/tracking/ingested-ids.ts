@@ -1,6 +1,6 @@
 import { assert } from '../core/assert.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
-import { mayHold } from './id-filter.ts'
+import { markMayHold, mayHold } from './id-filter.ts'
 import {
   chunksOf,
   findInRun,
@@ -34,7 +34,8 @@ export const INGESTED_IDS_LIMITS: IngestedIdsLimits = {
   runRowsMax: 2_097_152,
 }
 
-export type Seen = 'absent' | 'repeat' | 'conflict'
+export const Seen = { absent: 0, repeat: 1, conflict: 2 } as const
+export type Seen = (typeof Seen)[keyof typeof Seen]
 
 /**
  * The ids that servers reported to one partition. Recent ones are in a table in memory and in `pendingRows`; full
@@ -65,8 +66,7 @@ export class IngestedIds {
     for (const { id, meta } of storage.listRuns()) this.runs.push(storedRun(id, meta))
     this.runs.sort((a, b) => a.id - b.id)
     const pending = wordsOf(storage.pendingRows())
-    for (let at = 0; at < pending.length; at += ROW_WORDS)
-      this.recent.add(pending.subarray(at, at + ROW_WORDS))
+    for (let at = 0; at < pending.length; at += ROW_WORDS) this.recent.add(pending, at)
     this.pendingSaved = this.recent.count
   }
 
@@ -83,9 +83,29 @@ export class IngestedIds {
     return this.runs.reduce((sum, run) => sum + run.filter.byteLength + run.firstKeys.byteLength, 0)
   }
 
+  /**
+   * Looks up the rows of one record, end to end, and takes in those that are absent. Filters are gone through one by
+   * one for all rows: the look-ups of one filter do not wait for each other's memory. Recent rows become a run behind
+   * the record, so that runs follow from the log whatever the batches.
+   */
+  claim(rows: Uint32Array, seen: Uint8Array): void {
+    const count = rows.length / ROW_WORDS
+    // Any bit: some run may hold the row.
+    seen.fill(0, 0, count)
+    for (const run of this.runs) markMayHold(run.filter, rows, ROW_WORDS, seen)
+    for (let i = 0; i < count; i++) {
+      const at = i * ROW_WORDS
+      if (seen[i] !== 0 || this.recent.find(rows, at) >= 0) {
+        seen[i] = this.lookup(rows.subarray(at, at + ROW_WORDS))
+      }
+      if (seen[i] === Seen.absent) this.recent.add(rows, at)
+    }
+    this.foldRecent()
+  }
+
   /** `repeat` where the id came before with the same content, `conflict` where with another. */
   lookup(row: IngestedRow): Seen {
-    const recentAt = this.recent.find(row)
+    const recentAt = this.recent.find(row, 0)
     if (recentAt >= 0) return sameContent(this.recent.words(), recentAt, row)
     const k0 = row[0]!
     const k1 = row[1]!
@@ -96,12 +116,16 @@ export class IngestedIds {
       const found = findInRun(run, row, this.readChunk)
       if (found !== null) return sameContent(found.words, found.at, row)
     }
-    return 'absent'
+    return Seen.absent
   }
 
   /** For a row that `lookup` found absent: adding an id twice is a bug of ours, and stops the partition. */
   add(row: IngestedRow): void {
-    this.recent.add(row)
+    this.recent.add(row, 0)
+    this.foldRecent()
+  }
+
+  private foldRecent(): void {
     if (this.recent.count < this.limits.recentRowsMax) return
     this.runs.push(runOf(this.nextId(), 0, sortRows(this.recent.words())))
     this.recent.clear()
@@ -158,5 +182,5 @@ export class IngestedIds {
 }
 
 function sameContent(words: Uint32Array, at: number, row: IngestedRow): Seen {
-  return words[at + 4] === row[4] && words[at + 5] === row[5] ? 'repeat' : 'conflict'
+  return words[at + 4] === row[4] && words[at + 5] === row[5] ? Seen.repeat : Seen.conflict
 }

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import { assert } from '../core/assert.ts'
+import { readUint48 } from '../core/bytes.ts'
+import { CONTENT_AT, KEY_AT, RECEIVED_AT } from '../records/ingested.ts'
 
 /**
  * An ingested id in seven 32-bit words, so that the hot path meets no BigInt and no object:
@@ -28,6 +30,17 @@ export function fillIngestedRow(
   row[4] = Number.parseInt(event.contentHash.slice(0, 8), 16)
   row[5] = Number.parseInt(event.contentHash.slice(8, 16), 16)
   row[SECOND_WORD] = event.receivedSecond
+}
+
+/** A row for each event that lies from `at` on, in the layout of records/ingested.ts. */
+export function fillIngestedRows(rows: Uint32Array, events: DataView, at: number): void {
+  for (let to = 0; to < rows.length; to += ROW_WORDS) {
+    for (let word = 0; word < KEY_WORDS; word++) rows[to + word] = events.getUint32(at + KEY_AT + word * 4)
+    rows[to + 4] = events.getUint32(at + CONTENT_AT)
+    rows[to + 5] = events.getUint32(at + CONTENT_AT + 4)
+    rows[to + SECOND_WORD] = Math.floor(readUint48(events, at + RECEIVED_AT) / 1000)
+    at += events.getUint16(at)
+  }
 }
 
 /** Negative, zero or positive as the key at `a` in `left` is before, at or after the key at `b` in `right`. */

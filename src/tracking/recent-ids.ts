@@ -1,5 +1,5 @@
 import { assert } from '../core/assert.ts'
-import { compareKeys, type IngestedRow, ROW_WORDS } from './ingested-row.ts'
+import { compareKeys, ROW_WORDS } from './ingested-row.ts'
 
 const CAPACITY_MIN = 256
 
@@ -10,21 +10,23 @@ export class RecentIds {
   /** Row number + 1 by slot, 0 where free. Twice as many slots as rows fit, so that a probe ends soon. */
   private slots: Uint32Array = new Uint32Array(CAPACITY_MIN * 2)
 
-  /** The place of the key's row in `words()`, or -1. */
-  find(row: IngestedRow): number {
+  /** The place in `words()` of the row whose key is that at `from` in `rows`, or -1. */
+  find(rows: Uint32Array, from: number): number {
     const mask = this.slots.length - 1
-    for (let slot = row[3]! & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = rows[from + 3]! & mask; ; slot = (slot + 1) & mask) {
       const taken = this.slots[slot]!
       if (taken === 0) return -1
       const at = (taken - 1) * ROW_WORDS
-      if (compareKeys(this.rows, at, row, 0) === 0) return at
+      if (compareKeys(this.rows, at, rows, from) === 0) return at
     }
   }
 
-  add(row: IngestedRow): void {
-    assert(this.find(row) === -1, 'an id was added twice')
+  /** Takes in the row at `from` in `rows`. */
+  add(rows: Uint32Array, from: number): void {
+    assert(this.find(rows, from) === -1, 'an id was added twice')
     if (this.count * 2 === this.slots.length) this.grow()
-    this.rows.set(row, this.count * ROW_WORDS)
+    const to = this.count * ROW_WORDS
+    for (let word = 0; word < ROW_WORDS; word++) this.rows[to + word] = rows[from + word]!
     this.index(this.count)
     this.count++
   }

@@ -54,7 +54,7 @@ export function rebuildBooks(args: readonly string[]): number {
       },
       warn: () => {},
     })
-    while (decider.batch() > 0);
+    while (decider.batch() > 0) decider.dropOutgoing()
     store.close()
     reader.close()
     const differences = compare(new ReadStore(folder.storePath), new ReadStore(path))

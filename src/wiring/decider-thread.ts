@@ -85,7 +85,7 @@ async function open(options: Extract<ToDecider, { kind: 'open' }>): Promise<void
 }
 
 function drain(): void {
-  if (scheduled || decider === null) return
+  if (scheduled || decider === null || decider.isBackedUp) return
   scheduled = true
   // A batch after the messages that have arrived: one commit for all that came in one go.
   setImmediate(() => {

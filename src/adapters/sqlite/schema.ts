@@ -116,6 +116,13 @@ CREATE TABLE IF NOT EXISTS outbox (
   PRIMARY KEY (source, target, sequence)
 ) STRICT, WITHOUT ROWID;
 
+-- The same for ingested events, many in a row: numbered from sequence to last.
+CREATE TABLE IF NOT EXISTS outbox_events (
+  source INTEGER NOT NULL, target INTEGER NOT NULL, sequence INTEGER NOT NULL,
+  last INTEGER NOT NULL, events BLOB NOT NULL,
+  PRIMARY KEY (source, target, sequence)
+) STRICT;
+
 -- Idempotency keys and the first answer to each.
 CREATE TABLE IF NOT EXISTS claim (
   name TEXT PRIMARY KEY, body_hash TEXT NOT NULL, outcome TEXT

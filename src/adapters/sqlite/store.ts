@@ -3,6 +3,7 @@ import { Bits } from '../../billing/bits.ts'
 import { BlockItems } from '../../billing/block.ts'
 import type { Changes } from '../../billing/changes.ts'
 import type { Lookups } from '../../billing/decide.ts'
+import type { Unsent } from '../../billing/decider.ts'
 import { advertiserMoneyView, campaignMoneyView } from '../../billing/money-view.ts'
 import { newHead, Partition, type PartitionHead } from '../../billing/partition.ts'
 import type { Balance } from '../../budgets/balance.ts'
@@ -10,7 +11,7 @@ import { type CampaignBudget, isReserving } from '../../budgets/budget.ts'
 import type { EntityTable } from '../../ports/control.ts'
 import { type Batch, Fenced, type Position } from '../../ports/store.ts'
 import { IngestedIds } from '../../tracking/ingested-ids.ts'
-import { fillIngestedRow, ROW_WORDS } from '../../tracking/ingested-row.ts'
+import { fillIngestedRows, ROW_WORDS } from '../../tracking/ingested-row.ts'
 import { findCharge } from './find-charge.ts'
 import { SqliteRunStorage } from './run-storage.ts'
 import { SCHEMA, SCHEMA_VERSION } from './schema.ts'
@@ -26,7 +27,8 @@ const BUSY_MS_MAX = 500
  */
 export class SqliteStore {
   readonly db: Database
-  private readonly row = new Uint32Array(ROW_WORDS)
+  private rows = new Uint32Array(0)
+  private seen = new Uint8Array(0)
   private readonly ingested = new Map<number, IngestedIds>()
   private readonly statements = new Map<string, Statement>()
 
@@ -161,18 +163,17 @@ export class SqliteStore {
     return {
       findCharge: eventId => findCharge(this, partitions, changes, eventId),
       findClaim: name => this.claim(name),
-      claimIngested: (partition, event) => {
+      claimIngested: (partition, events, from, count, nowSecond) => {
         const ids = this.ingestedIds(partition)
-        const { eventId, contentHash } = event
-        fillIngestedRow(this.row, {
-          eventId: `${event.type}:${eventId}`,
-          contentHash,
-          receivedSecond: Math.floor(event.timestamp / 1000),
-        })
-        const { row } = this
-        const seen = ids.lookup(row)
-        if (seen === 'absent') ids.add(row)
-        return seen === 'absent' ? 'new' : seen
+        ids.expire(nowSecond)
+        if (count > this.seen.length) {
+          this.seen = new Uint8Array(count)
+          this.rows = new Uint32Array(count * ROW_WORDS)
+        }
+        const rows = this.rows.subarray(0, count * ROW_WORDS)
+        fillIngestedRows(rows, events, from)
+        ids.claim(rows, this.seen)
+        return this.seen
       },
     }
   }
@@ -187,10 +188,17 @@ export class SqliteStore {
     return ids
   }
 
-  unsent(): { source: number; target: number; sequence: number; effect: string }[] {
-    return this.all(
-      'SELECT source, target, sequence, effect FROM outbox ORDER BY source, target, sequence',
+  unsent(): Unsent[] {
+    const effects = this.all<Unsent>(
+      'SELECT source, target, sequence, effect, NULL AS events, sequence AS last FROM outbox',
       [],
+    )
+    const events = this.all<Unsent>(
+      'SELECT source, target, sequence, NULL AS effect, events, last FROM outbox_events',
+      [],
+    )
+    return [...effects, ...events].sort(
+      (a, b) => a.source - b.source || a.target - b.target || a.sequence - b.sequence,
     )
   }
 
@@ -364,19 +372,26 @@ export class SqliteStore {
     }
     this.writeSums(changes)
     for (const row of changes.outbox) {
-      this.run('INSERT INTO outbox (source, target, sequence, effect) VALUES (?, ?, ?, ?)', [
-        row.source,
-        row.target,
-        row.sequence,
-        JSON.stringify(row.effect),
-      ])
+      const { source, target, sequence } = row
+      if ('events' in row) {
+        const { events } = row
+        this.run(
+          'INSERT INTO outbox_events (source, target, sequence, last, events) VALUES (?, ?, ?, ?, ?)',
+          [source, target, sequence, sequence + events.count - 1, events.written()],
+        )
+      } else {
+        this.run('INSERT INTO outbox (source, target, sequence, effect) VALUES (?, ?, ?, ?)', [
+          source,
+          target,
+          sequence,
+          JSON.stringify(row.effect),
+        ])
+      }
     }
-    for (const row of changes.applied) {
-      this.run('DELETE FROM outbox WHERE source = ? AND target = ? AND sequence <= ?', [
-        row.source,
-        row.target,
-        row.sequence,
-      ])
+    for (const { source, target, sequence } of changes.applied.values()) {
+      const line = [source, target, sequence]
+      this.run('DELETE FROM outbox WHERE source = ? AND target = ? AND sequence <= ?', line)
+      this.run('DELETE FROM outbox_events WHERE source = ? AND target = ? AND last <= ?', line)
     }
     for (const row of changes.claims) {
       this.run(

@@ -37,8 +37,8 @@ test('an event is in the log, on the partition of its id, when it is accepted', 
   expect(answer.status).toBe(202)
   expect(await answer.json()).toEqual({ accepted: 1, refused: [] })
   const [record] = world.records()
-  expect([record!.kind, record!.partition]).toEqual([RecordKind.ingested, hash32('c1') % PARTITIONS])
-  expect(world.jsonRecords()[0]).toMatchObject({
+  expect([record!.kind, record!.partition]).toEqual([RecordKind.ingestedEvents, hash32('c1') % PARTITIONS])
+  expect(world.ingested()[0]).toMatchObject({
     type: 'click',
     eventId: 'c1',
     campaign: 256,
@@ -56,7 +56,7 @@ test('an impression has an impression_id', async () => {
   const { click_id: id, ...event } = click()
   expect((await post(world, { ...event, impression_id: id }, 'impression')).status).toBe(202)
   expect((await post(world, click(), 'impression')).status).toBe(400)
-  expect(world.jsonRecords().map(({ type }) => type)).toEqual(['impression'])
+  expect(world.ingested().map(({ type }) => type)).toEqual(['impression'])
 })
 
 const REFUSED: readonly [name: string, change: object, code: string][] = [
@@ -71,6 +71,10 @@ const REFUSED: readonly [name: string, change: object, code: string][] = [
   ['a timestamp in words', { timestamp: 'yesterday' }, 'invalid'],
   ['February 30th', { timestamp: '2026-02-30T12:00:00Z' }, 'invalid'],
   ['an hour that is not there', { timestamp: '2026-11-01T24:00:00Z' }, 'invalid'],
+  ['a minute that is not there', { timestamp: '2026-11-01T12:60:00.000Z' }, 'invalid'],
+  ['a second in words', { timestamp: '2026-11-01T12:00:0x.000Z' }, 'invalid'],
+  ['a space for a digit', { timestamp: '2026-11-01T12:00:00. 00Z' }, 'invalid'],
+  ['half of a surrogate pair in the click_id', { click_id: 'a\ud800' }, 'invalid'],
   ['a number for a country', { country: 1 }, 'invalid'],
   ['a list for a user agent', { user_agent: [] }, 'invalid'],
   ['more than 7 days ago', { timestamp: rfc3339(NOW - 7 * DAY_MS - 1) }, 'expired'],
@@ -90,14 +94,14 @@ test.each(REFUSED)('%s is refused, and the good events beside it are not', async
   expect(refused[0]).toMatchObject({ index: 1, click_id: id, code })
   expect(
     world
-      .jsonRecords()
+      .ingested()
       .map(({ eventId }) => eventId)
       .sort(),
   ).toEqual(['a', 'b'])
 
   const alone = await post(world, bad)
   expect([alone.status, alone.headers.get('content-type')]).toEqual([400, 'application/problem+json'])
-  expect(world.records()).toHaveLength(2)
+  expect(world.ingested()).toHaveLength(2)
 })
 
 test('7 days ago and 5 minutes ahead still count, in any offset and to any fraction', async () => {
@@ -107,12 +111,18 @@ test('7 days ago and 5 minutes ahead still count, in any offset and to any fract
     rfc3339(NOW + 5 * MINUTE_MS),
     '2026-11-01T14:00:00.123456789+02:00',
     '2026-11-01t12:00:00z',
+    '2026-11-01T11:59:58Z',
+    '2026-11-01T11:59:58.007Z',
   ]
   const answer = await post(
     world,
     times.map((timestamp, i) => click({ click_id: `c${i}`, timestamp })),
   )
-  expect(((await answer.json()) as Answer).accepted).toBe(4)
+  expect(((await answer.json()) as Answer).accepted).toBe(times.length)
+  const read = new Map(world.ingested().map(event => [event.eventId, event.timestamp]))
+  expect(times.map((_time, i) => read.get(`c${i}`))).toEqual(
+    times.map(time => Date.parse(time.toUpperCase())),
+  )
 })
 
 const WHOLE: readonly [name: string, body: unknown, status: number][] = [
@@ -166,10 +176,10 @@ test('content that differs in any field, unknown ones too, differs in its hash; 
   const world = edgeOver()
   const hashOf = async (event: object) => {
     await post(world, event)
-    return world.jsonRecords().at(-1)!['contentHash']
+    return world.ingested().at(-1)!.contentHash
   }
   const first = await hashOf(click({ metadata: { a: 1, b: [2] } }))
-  expect(first).toMatch(/^[0-9a-f]{32}$/)
+  expect(first).toMatch(/^[0-9a-f]{16}$/)
   world.now += 1000
   const { click_id, ...rest } = click({ metadata: { b: [2], a: 1 } })
   expect(await hashOf({ ...rest, click_id })).toBe(first)
@@ -186,7 +196,7 @@ test.each([
 ])('%s is accepted, its verdict in the record', async (_name, change, verdict) => {
   const world = edgeOver()
   expect((await post(world, click(change))).status).toBe(202)
-  expect(world.jsonRecords()[0]!['verdict']).toBe(verdict)
+  expect(world.ingested()[0]!['verdict']).toBe(verdict)
 })
 
 test('a country is known by either of its codes, or by the address', async () => {
@@ -194,8 +204,8 @@ test('a country is known by either of its codes, or by the address', async () =>
   for (const [i, change] of [{ country: 'DEU' }, { country: 'de' }, { ip: '203.0.113.9' }].entries()) {
     await post(world, click({ click_id: `c${i}`, ...change }))
   }
-  expect(new Set(world.jsonRecords().map(({ country }) => country)).size).toBe(1)
-  expect(world.jsonRecords()[0]!['country']).toBeGreaterThan(0)
+  expect(new Set(world.ingested().map(({ country }) => country)).size).toBe(1)
+  expect(world.ingested()[0]!['country']).toBeGreaterThan(0)
 })
 
 test('when the log refuses or is overloaded, the sender is told to send again', async () => {
@@ -209,4 +219,41 @@ test('when the log refuses or is overloaded, the sender is told to send again', 
     expect(answer.headers.get('content-type')).toBe('application/problem+json')
   }
   expect([world.records().length, world.edge.log.buffer.byteLength]).toEqual([0, 0])
+})
+
+test('an array is one record for each partition that it has ids of, in the order of the array', async () => {
+  const world = edgeOver()
+  const ids = Array.from({ length: INGEST_ITEMS_MAX }, (_, i) => `c${i}`)
+  const answer = await post(
+    world,
+    ids.map(click_id => click({ click_id })),
+  )
+  expect(await answer.json()).toEqual({ accepted: INGEST_ITEMS_MAX, refused: [] })
+  expect(world.records().map(({ partition }) => partition)).toEqual([0, 1, 2, 3])
+  const order = (of: readonly string[]) => of.map(id => hash32(id) % PARTITIONS)
+  const read = world.ingested().map(({ eventId }) => eventId)
+  expect([...read].sort()).toEqual([...ids].sort())
+  expect(order(read)).toEqual(order(read).sort())
+  expect(read.filter(id => hash32(id) % PARTITIONS === 1)).toEqual(
+    ids.filter(id => hash32(id) % PARTITIONS === 1),
+  )
+})
+
+test('a click and an impression of one id have keys of their own', async () => {
+  const world = edgeOver()
+  const { click_id: id, ...event } = click()
+  await post(world, { ...event, click_id: id })
+  await post(world, { ...event, impression_id: id }, 'impression')
+  expect(new Set(world.ingested().map(({ key }) => key)).size).toBe(2)
+})
+
+test('the longest ids of the most bytes fit a record', async () => {
+  const world = edgeOver()
+  const ids = Array.from({ length: INGEST_ITEMS_MAX }, (_, i) => `${i}`.padEnd(200, '語'))
+  const answer = await post(
+    world,
+    ids.map(click_id => click({ click_id })),
+  )
+  expect(((await answer.json()) as Answer).accepted).toBe(INGEST_ITEMS_MAX)
+  expect(new Set(world.ingested().map(({ eventId }) => eventId))).toEqual(new Set(ids))
 })

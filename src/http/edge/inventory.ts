@@ -4,7 +4,9 @@ import type { BidRequest, Imp } from '../../openrtb/types.ts'
 import { hostOf } from '../../serving/read-request.ts'
 import type { RequestView } from '../../serving/request-view.ts'
 import type { EdgeDependencies } from './dependencies.ts'
-import { UNKNOWN_SHARE_PPM } from './ingest-handler.ts'
+
+/** What a publisher that nobody knows is owed: the default share. */
+const UNKNOWN_SHARE_PPM = 800_000
 
 /** Where an ad will be shown, and whose place it is. */
 export interface Inventory {

@@ -5,7 +5,8 @@ import { CatalogReader } from '../../campaigns/catalog-reader.ts'
 import { utf8Text } from '../../core/bytes.ts'
 import { formatId, parseId } from '../../core/ids.ts'
 import type { EventLog } from '../../ports/event-log.ts'
-import { HEADER_BYTES, readHeader } from '../../records/record.ts'
+import { CONTENT_AT, IngestedReader, KEY_AT } from '../../records/ingested.ts'
+import { HEADER_BYTES, RecordKind, readHeader } from '../../records/record.ts'
 import { RecordBuffer } from '../../records/record-buffer.ts'
 import { AddressRanges } from '../../screening/address-ranges.ts'
 import { AgentClassifier } from '../../screening/agent.ts'
@@ -153,6 +154,25 @@ export class TestEdge<Log extends EventLog> {
 
   jsonRecords(): Record<string, unknown>[] {
     return this.records().map(({ payload }) => JSON.parse(utf8Text(payload)) as Record<string, unknown>)
+  }
+
+  /** The events of the records of ingestion, one after the other. */
+  ingested() {
+    return this.records().flatMap(({ kind, payload }) => {
+      if (kind !== RecordKind.ingestedEvents) return []
+      const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
+      const events = []
+      const reader = new IngestedReader(payload, view)
+      for (let at = 0; at < payload.length; ) {
+        const next = reader.read(at)
+        const hash = (from: number, bytes: number) =>
+          Buffer.from(payload.subarray(at + from, at + from + bytes)).toString('hex')
+        const { eventId } = reader
+        events.push({ ...reader, eventId, key: hash(KEY_AT, 16), contentHash: hash(CONTENT_AT, 8) })
+        at = next
+      }
+      return events
+    })
   }
 
   counter(name: keyof Counters['values']): number {

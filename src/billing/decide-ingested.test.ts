@@ -1,0 +1,154 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { TestDecider } from '../../test/test-decider.ts'
+import type { EffectRecord, IngestedEvent } from '../records/events.ts'
+import { EFFECTS_BYTES, ingestedBytes, writeEffectsHeader } from '../records/ingested.ts'
+import { Reason } from '../records/reasons.ts'
+import { RecordKind } from '../records/record.ts'
+import { RecordBuffer } from '../records/record-buffer.ts'
+
+let world: TestDecider
+beforeEach(async () => {
+  world = new TestDecider()
+  await world.open()
+})
+afterEach(() => world.close())
+
+interface Ad {
+  readonly campaign: number
+  readonly ad: number
+}
+
+const charges = () => world.count('entry WHERE kind = 1')
+
+function reported(of: Ad, eventId: string): IngestedEvent {
+  return {
+    type: 'click',
+    eventId,
+    contentHash: '0123456789abcdef0123456789abcdef',
+    campaign: of.campaign,
+    ad: of.ad,
+    placement: 0,
+    publisher: 0,
+    sharePpm: 800_000,
+    timestamp: world.now,
+    country: 0,
+    device: 1,
+    verdict: Reason.none,
+  }
+}
+
+function eventsOf(of: Ad, ids: readonly string[]): Uint8Array {
+  return Buffer.concat(ids.map(id => ingestedBytes(reported(of, id), world.now)))
+}
+
+/** As the edge lays down what a server reports, on the partition of the ids. */
+async function report(of: Ad, ids: readonly string[], partition = 1): Promise<void> {
+  const buffer = new RecordBuffer()
+  const bytes = eventsOf(of, ids)
+  const at = buffer.begin(RecordKind.ingestedEvents, partition, world.now, bytes.length)
+  buffer.payloadBytes().set(bytes, at)
+  await world.append(buffer)
+}
+
+/** As the outbox of partition 1 sends them to the campaign's. */
+async function effects(
+  of: Ad,
+  first: number,
+  ids: readonly string[],
+  change = (payload: Uint8Array) => payload,
+): Promise<void> {
+  const events = eventsOf(of, ids)
+  const payload = new Uint8Array(EFFECTS_BYTES + events.length)
+  writeEffectsHeader(new DataView(payload.buffer), 0, { source: 1, first, count: ids.length })
+  payload.set(events, EFFECTS_BYTES)
+  const sent = change(payload)
+  const buffer = new RecordBuffer()
+  const at = buffer.begin(RecordKind.ingestedEffects, 0, world.now, sent.length)
+  buffer.payloadBytes().set(sent, at)
+  await world.append(buffer)
+  await world.drain()
+}
+
+describe('ingested clicks', () => {
+  test('are charged when their effects waited through a crash and others came before they could be sent', async () => {
+    const of = await world.campaign(250_000)
+    await report(of, ['one'])
+    await world.drain()
+    expect([world.count('outbox_events'), charges()]).toEqual([1, 0])
+    await report(of, ['two'])
+    await world.restart()
+    await world.pass(1100)
+    expect([world.count('outbox_events'), charges()]).toEqual([0, 2])
+  })
+
+  test('of the older kind of record are read as they were', async () => {
+    const of = await world.campaign(250_000)
+    const buffer = new RecordBuffer()
+    for (const id of ['old', 'old', 'new']) buffer.json(RecordKind.ingested, 1, world.now, reported(of, id))
+    const sent: EffectRecord = {
+      source: 0,
+      sequence: 1,
+      effect: { kind: 'ingested', event: reported(of, 'sent'), receivedAt: world.now },
+    }
+    buffer.json(RecordKind.effect, 0, world.now, sent)
+    await world.append(buffer)
+    await world.drain()
+    expect(charges()).toBe(1)
+    await report(of, ['new'])
+    await world.pass(1100)
+    expect(charges()).toBe(3)
+    expect(world.store.all('SELECT event, kind, count FROM repeat ORDER BY event', [])).toEqual([
+      { event: 'new', kind: 2, count: 1 },
+      { event: 'old', kind: 2, count: 1 },
+    ])
+  })
+
+  test('give the same tables whatever the batches that they are decided in', async () => {
+    const of = await world.campaign(250_001, 5_000_000)
+    for (let i = 0; i < 12; i++) {
+      await report(
+        of,
+        Array.from({ length: 5 }, (_, n) => `id-${(i * 3 + n) % 31}`),
+      )
+      if (i % 5 === 4) await world.pass(50)
+    }
+    await world.pass(1100)
+    await world.pass(1100)
+    const tables = () =>
+      ['entry', 'transition', 'repeat', 'rollup', 'account', 'outbox_events', 'ingested_run'].map(table =>
+        JSON.stringify(world.store.all(`SELECT * FROM ${table} ORDER BY 1, 2, 3`, [])),
+      )
+    const before = tables()
+    expect([charges(), world.count("transition WHERE state = 'rejected'")]).toEqual([19, 12])
+    await world.replay()
+    expect(tables()).toEqual(before)
+  })
+
+  test('that come in records that overlap are each charged once', async () => {
+    const of = await world.campaign(250_000)
+    await effects(of, 1, ['a', 'b'])
+    await effects(of, 1, ['a', 'b', 'c'])
+    await effects(of, 3, ['c', 'd'])
+    await effects(of, 2, ['b', 'c'])
+    // Number 5 is missing: what is behind it waits for the outbox to send it again.
+    await effects(of, 6, ['f'])
+    expect(world.store.all('SELECT event FROM entry WHERE kind = 1 ORDER BY number', [])).toEqual(
+      ['a', 'b', 'c', 'd'].map(event => ({ event })),
+    )
+  })
+
+  test('in a record that cannot be read use their numbers up, and those behind them are charged', async () => {
+    const of = await world.campaign(250_000)
+    await effects(of, 1, ['a', 'b'], bytes => bytes.subarray(0, bytes.length - 1))
+    await effects(of, 1, ['a', 'b'], bytes => bytes.fill(0, 12))
+    await effects(of, 3, ['c'])
+    expect([world.count('dead_letter'), charges()]).toEqual([1, 1])
+    const buffer = new RecordBuffer()
+    buffer.begin(RecordKind.ingestedEvents, 1, world.now, 5)
+    buffer.begin(RecordKind.ingestedEffects, 0, world.now, 3)
+    buffer.begin(RecordKind.ingestedEvents, 1, world.now, 0)
+    await world.append(buffer)
+    await world.drain()
+    expect(world.count('dead_letter')).toBe(4)
+  })
+})

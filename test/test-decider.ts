@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MemoryLog } from '../src/adapters/memory/log.ts'
+import { SqliteStore } from '../src/adapters/sqlite/store.ts'
+import { type Decided, Decider } from '../src/billing/decider.ts'
+import { parseId } from '../src/core/ids.ts'
+import type { Command } from '../src/records/events.ts'
+import { RecordKind } from '../src/records/record.ts'
+import { RecordBuffer } from '../src/records/record-buffer.ts'
+
+/** A decider over a log in memory and a store on disk, with a clock that the test moves. */
+export class TestDecider {
+  readonly partitions = 2
+  now = Date.parse('2026-11-24T12:00:00.000Z')
+  log = new MemoryLog(this.partitions, { now: () => this.now })
+  store!: SqliteStore
+  decider!: Decider
+  private readonly folder = mkdtempSync(join(tmpdir(), 'farthing-decider-'))
+  private readonly told: Decided[] = []
+  private requests = 0
+
+  async open(): Promise<void> {
+    this.store = new SqliteStore(join(this.folder, 'store.sqlite'), this.partitions)
+    this.decider = new Decider({
+      log: this.log,
+      store: this.store,
+      clock: { now: () => this.now },
+      holdMs: 60_000,
+      hashOf: bytes => createHash('sha256').update(bytes).digest('hex'),
+      tell: decided => this.told.push(decided),
+      warn: () => {},
+    })
+    await this.decider.start()
+  }
+
+  /** A crash after the last commit, and a start on what is on disk. */
+  async restart(): Promise<void> {
+    this.store.close()
+    this.log = this.log.reopened()
+    await this.open()
+  }
+
+  /** The whole log again, into empty tables. */
+  async replay(): Promise<void> {
+    this.store.close()
+    for (const end of ['', '-wal', '-shm']) rmSync(join(this.folder, `store.sqlite${end}`), { force: true })
+    this.log = this.log.reopened()
+    await this.open()
+  }
+
+  close(): void {
+    this.store.close()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  async drain(): Promise<void> {
+    while (this.decider.batch() > 0) await Promise.resolve()
+  }
+
+  async pass(ms: number): Promise<void> {
+    this.now += ms
+    await this.decider.turn()
+    await this.drain()
+  }
+
+  async append(buffer: RecordBuffer): Promise<void> {
+    await this.log.append(buffer.take())
+  }
+
+  async command(name: string, target: number | null, body: unknown): Promise<unknown> {
+    const requestId = `request-${++this.requests}`
+    const actor: Command['actor'] = { keyId: 'key_test', role: 'admin', accountId: null }
+    const sent: Command = { requestId, actor, at: this.now, name, home: 0, target, body }
+    const buffer = new RecordBuffer()
+    buffer.json(RecordKind.command, 0, this.now, sent)
+    await this.append(buffer)
+    await this.drain()
+    const found = this.told
+      .flatMap(({ outcomes }) => outcomes)
+      .find(outcome => outcome.requestId === requestId)
+    if (found === undefined || found.outcome.status >= 300) throw new Error(`${name} was refused`)
+    return found.outcome.body
+  }
+
+  /** An advertiser with money and a CPC campaign; the numbers of campaign and ad. */
+  async campaign(amountMicros: number, deposit = 10_000_000): Promise<{ campaign: number; ad: number }> {
+    const advertiser = (await this.command('createAdvertiser', null, { name: 'A' })) as { id: string }
+    await this.command('deposit', parseId('advertiser', advertiser.id), { amountMicros: deposit })
+    const ad = {
+      name: 'Ad',
+      landingUrl: 'https://example.com/a',
+      creative: { kind: 'image', w: 300, h: 250, imageUrl: 'https://example.com/a.png' },
+    }
+    const bid = { model: 'cpc', amountMicros }
+    const body = { advertiserId: advertiser.id, name: 'C', bid, budget: {}, ads: [ad] }
+    const made = (await this.command('createCampaign', null, body)) as { id: string; ads: { id: string }[] }
+    await this.pass(1100)
+    return { campaign: parseId('campaign', made.id)!, ad: parseId('ad', made.ads[0]!.id)! }
+  }
+
+  count(sql: string): number {
+    return this.store.all<{ n: number }>(`SELECT count(*) AS n FROM ${sql}`, [])[0]!.n
+  }
+}
