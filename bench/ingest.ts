@@ -11,7 +11,7 @@ import { AgentClassifier } from '../src/screening/agent.ts'
 import { IngestedIds } from '../src/tracking/ingested-ids.ts'
 import { ROW_WORDS } from '../src/tracking/ingested-row.ts'
 import { PARTITIONS } from '../src/wiring/embedded.ts'
-import { capturedRequests } from '../test/random-campaigns.ts'
+import { capturedRequests } from '../test/captured-requests.ts'
 
 const ADMIN_KEY = 'bench-admin-key-0123456789abcdef'
 const ARRAY = 1000

@@ -128,6 +128,9 @@ export function reserve(budget: CampaignBudget, day: DayBudget, balance: Balance
 
 /** Charges the day. False where neither what is reserved nor the parents have the money: nothing has changed then. */
 export function charge(budget: CampaignBudget, day: DayBudget, balance: Balance, amount: Micros): boolean {
+  // A cap may have been cut below what is out: money granted before the cut does not pay past it.
+  if (budget.totalCap !== null && spentTotal(budget) + amount > budget.totalCap) return false
+  if (budget.dailyCap !== null && netCharged(day.link) + amount > budget.dailyCap) return false
   const missing = amount - unspent(day.link)
   if (missing > 0) {
     if (grantable(budget, day, balance) < missing) return false
