@@ -108,8 +108,11 @@ export class CatalogBuilder {
     }
   }
 
-  of(number: number): { campaign: Campaign; money: CampaignMoney } | null {
-    return this.entries.get(number) ?? null
+  of(number: number): { campaign: Campaign; money: CampaignMoney; slot: number } | null {
+    const entry = this.entries.get(number)
+    if (entry === undefined) return null
+    const { campaign, money, compiled } = entry
+    return { campaign, money, slot: compiled.slot }
   }
 
   /** Takes changes in, in log order. Kinds other than campaign and money are none of its business. */

@@ -42,12 +42,7 @@ declare const self: {
 const BUILD_MS = 50
 const REFRESH_MS = 1000
 
-/** Of each second, for evaluations in full: one takes about 0.2 us a campaign. */
-const EVALUATION_MS_PER_SECOND = 50
-
 const explainer = new Explainer()
-let evaluatedSecond = 0
-let evaluatedMs = 0
 let builder: CatalogBuilder | null = null
 let columns: SharedColumns | null = null
 let edge: EdgeColumns | null = null
@@ -59,7 +54,7 @@ self.onmessage = ({ data }) => {
       open(data)
       return
     case 'sample':
-      evaluate(data.request)
+      explainer.observe(data.request, () => campaignsInFull(data.request.cappedSlots ?? []))
       return
     case 'explain':
       self.postMessage({ kind: 'explained', id: data.id, explanation: explain(data.campaign) })
@@ -90,19 +85,6 @@ function startBuilding(of: CatalogBuilder): void {
   setInterval(() => of.refresh(now()), REFRESH_MS)
 }
 
-/** As many of the sampled requests as there is time for: edits are laid out on this thread, too. */
-function evaluate(request: FullRequest): void {
-  const second = Math.floor(request.now / 1000)
-  if (second !== evaluatedSecond) {
-    evaluatedSecond = second
-    evaluatedMs = 0
-  }
-  if (evaluatedMs >= EVALUATION_MS_PER_SECOND) return
-  const from = performance.now()
-  explainer.observe(request, campaignsInFull(request.cappedSlots ?? []))
-  evaluatedMs += performance.now() - from
-}
-
 function* campaignsInFull(cappedSlots: readonly number[]): Generator<FullCampaign> {
   for (const { number, slot, campaign, money, adSlots } of builder!.all()) {
     yield {
@@ -122,7 +104,7 @@ function explain(number: number): Explanation | null {
   const known = builder?.of(number) ?? null
   if (known === null) return null
   const status = campaignStatus(known.campaign, known.money, now())
-  const reasons = explainer.reasons(number)
+  const reasons = explainer.reasons(known.slot)
   const seen = reasons.reduce((sum, { count }) => sum + count, 0)
   const first = reasons[0]
   const summary =

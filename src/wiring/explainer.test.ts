@@ -1,0 +1,109 @@
+import { expect, test } from 'bun:test'
+import { plainCampaign } from '../../test/random-campaigns.ts'
+import type { FullCampaign, FullRequest } from '../serving/full-evaluation.ts'
+import { Explainer, WINDOW_SECONDS } from './explainer.ts'
+
+const NOW = Date.UTC(2026, 10, 1, 12)
+
+function request(change: Partial<FullRequest> = {}): FullRequest {
+  return {
+    now: NOW,
+    random: 0,
+    currency: 'USD',
+    country: 'USA',
+    region: null,
+    device: 'desktop',
+    placement: null,
+    hosts: [],
+    bundle: null,
+    categories: [],
+    segments: [],
+    badv: [],
+    bcat: [],
+    battr: [],
+    sizes: [{ w: 300, h: 250 }],
+    floorCpmMicros: 0,
+    secure: false,
+    ...change,
+  }
+}
+
+/** Slot 7 bids more than slot 3. */
+const CAMPAIGNS = [3, 7].map(
+  (slot): FullCampaign => ({
+    campaign: plainCampaign(slot, { bid: { model: 'cpm', amountMicros: slot * 100_000 } }),
+    number: slot * 256,
+    slot,
+    money: { stopped: null },
+    allowanceThousandths: 1e12,
+    pacing: 1,
+    allowedByFrequency: true,
+    clickRatePpb: () => 1_000_000,
+  }),
+)
+
+/** An explainer to which each evaluation seems to take so long. */
+function explainer(evaluationMs = 0) {
+  let elapsedMs = 0
+  let evaluations = 0
+  const made = new Explainer(() => elapsedMs)
+  return {
+    made,
+    evaluations: () => evaluations,
+    wait: (ms: number) => {
+      elapsedMs += ms
+    },
+    observe: (change: Partial<FullRequest> = {}) =>
+      made.observe(request(change), () => {
+        evaluations++
+        elapsedMs += evaluationMs
+        return CAMPAIGNS
+      }),
+  }
+}
+
+const codes = (of: { made: Explainer }, slot: number) =>
+  of.made.reasons(slot).map(({ code, count }) => [code, count])
+
+test('a campaign is told why it served or did not, the most frequent reason first', () => {
+  const world = explainer()
+  world.observe()
+  world.observe()
+  world.observe({ floorCpmMicros: 500_000 })
+  world.observe({ sizes: [{ w: 728, h: 90 }] })
+  expect(codes(world, 7)).toEqual([
+    ['wins', 3],
+    ['size', 1],
+  ])
+  expect(codes(world, 3)).toEqual([
+    ['lostAuction', 2],
+    ['size', 1],
+    ['floor', 1],
+  ])
+  expect(world.made.reasons(7)[0]!.text).toBe('It won the auction.')
+})
+
+test('a campaign that no request was judged for has no reasons', () => {
+  const world = explainer()
+  world.observe()
+  for (const slot of [0, 5, 8, 100_000]) expect(codes(world, slot)).toEqual([])
+})
+
+test('what is older than the window does not count', () => {
+  const world = explainer()
+  world.observe()
+  world.observe({ now: NOW + WINDOW_SECONDS * 1000 - 1 })
+  expect(codes(world, 7)).toEqual([['wins', 2]])
+  world.observe({ now: NOW + WINDOW_SECONDS * 1000 })
+  expect(codes(world, 7)).toEqual([['wins', 2]])
+})
+
+test('however long an evaluation takes, a fiftieth of the time goes into them', () => {
+  const world = explainer(150)
+  for (let ms = 0; ms < 60_000; ms += 200) {
+    world.observe()
+    world.wait(200)
+  }
+  // One takes 7.5 s with its rest, and a minute has room for eight; the first came at its start.
+  expect(world.evaluations()).toBe(9)
+})
