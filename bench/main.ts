@@ -4,7 +4,8 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { UsageError } from '../src/config.ts'
 import { areCaptured } from '../test/captured-requests.ts'
-import { benchAuctions, benchSockets } from './auctions.ts'
+import { benchSockets } from './auction-sockets.ts'
+import { benchDecisions } from './auctions.ts'
 import { benchBilling } from './billing.ts'
 import { benchClicks } from './clicks.ts'
 import { benchIngest, INGEST_CPU_MICROS_MAX } from './ingest.ts'
@@ -47,20 +48,30 @@ export async function bench(args: readonly string[]): Promise<number> {
     add(`billing, ${name}, stored`, figures.bytesEach, 'B each')
   }
 
-  const auctions = await benchAuctions(short)
-  for (const figures of auctions) {
-    const name = `auction, ${figures.campaigns.toLocaleString('en')} campaigns`
-    add(`${name}, CPU`, figures.cpuMicros, 'us', figures.floorMicros, 'JSON.parse and a constant')
+  const decisions = await benchDecisions(short)
+  for (const figures of decisions) {
+    const name = `decision, ${figures.campaigns.toLocaleString('en')} campaigns`
+    add(`${name}, CPU`, figures.cpuMicros, 'us')
     add(`${name}, p50`, figures.p50Micros, 'us')
-    add(`${name}, p99`, figures.p99Micros, 'us')
+    add(`${name}, p99`, figures.p99Micros, 'us', 1000, 'goal')
     add(`${name}, p99.9`, figures.p999Micros, 'us')
   }
-  add('budget check', auctions.at(-1)!.budgetCheckNs, 'ns', 1000, 'goal')
-  const sockets = await benchSockets(short, auctions[0]!.meanAnswerBytes)
+  add('budget check', decisions.at(-1)!.budgetCheckNs, 'ns', 1000, 'goal')
+  const { sockets, halfLoad } = await benchSockets(short)
   for (const figures of sockets) {
-    const name = `socket, ${figures.campaigns.toLocaleString('en')} campaigns`
-    add(`${name}, CPU`, figures.cpuMicros, 'us', figures.echoCpuMicros, 'echo server')
-    add(`${name}, rate`, figures.perSecond, '/s', figures.echoPerSecond, 'echo server')
+    const name = `auction, ${figures.campaigns.toLocaleString('en')} campaigns`
+    add(`${name}, CPU`, figures.cpuMicros, 'us', 2 * figures.echoCpuMicros, 'twice the echo')
+    add(`${name}, rate`, figures.perSecond, '/s', figures.echoPerSecond, 'echo')
+    add(`${name}, memory`, figures.residentBytes / 1e6, 'MB')
+  }
+  for (const [name, { perSecond, p50Ms, p99Ms, p999Ms }] of [
+    ['half load', halfLoad.calm],
+    [`half load, ${halfLoad.editsPerSecond} edits/s`, halfLoad.edited],
+  ] as const) {
+    add(`${name}, rate`, perSecond, '/s')
+    add(`${name}, p50`, p50Ms, 'ms')
+    add(`${name}, p99`, p99Ms, 'ms', 10, 'goal')
+    add(`${name}, p99.9`, p999Ms, 'ms')
   }
 
   const logs = await benchLog({ short })
@@ -84,7 +95,7 @@ export async function bench(args: readonly string[]): Promise<number> {
   const seconds = (performance.now() - startedAt) / 1000
   console.log(`\n${seconds.toFixed(0)} s on ${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown'}`)
   if (json !== null) {
-    const details = { clicks, billing, auctions, sockets, logs, ingest, ids }
+    const details = { clicks, billing, decisions, sockets, halfLoad, logs, ingest, ids }
     writeFileSync(json, `${JSON.stringify({ at: new Date(), short, seconds, rows, details }, null, 2)}\n`)
   }
   return 0
