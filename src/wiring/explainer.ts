@@ -51,22 +51,27 @@ interface Sample {
  * as samples have a byte for each campaign: some 6 MB in a window, whatever their number.
  */
 const TIME_SHARE = 0.02
+/** Time that may be saved up, so that all of a few requests are looked at. */
+const SAVED_MS_MAX = 50
 
 /** Why campaigns serve or do not, counted over a sample of requests that is evaluated in full. */
 export class Explainer {
   private samples: Sample[] = []
-  private restsUntilMs = 0
+  /** Below 0 after an evaluation that took more than there was. */
+  private savedMs = SAVED_MS_MAX
+  private savedAtMs = 0
 
   constructor(private readonly elapsedMs: () => number = () => performance.now()) {}
 
   /** Looks at the request where there is time for it. */
   observe(request: FullRequest, campaigns: () => Iterable<FullCampaign>): void {
     const startedAtMs = this.elapsedMs()
-    if (startedAtMs < this.restsUntilMs) return
+    this.savedMs = Math.min(SAVED_MS_MAX, this.savedMs + (startedAtMs - this.savedAtMs) * TIME_SHARE)
+    this.savedAtMs = startedAtMs
+    if (this.savedMs <= 0) return
     this.samples = this.samples.filter(({ at }) => at > request.now - WINDOW_SECONDS * 1000)
     this.samples.push({ at: request.now, verdicts: verdictsBySlot(request, campaigns()) })
-    const endedAtMs = this.elapsedMs()
-    this.restsUntilMs = endedAtMs + (endedAtMs - startedAtMs) * (1 / TIME_SHARE - 1)
+    this.savedMs -= this.elapsedMs() - startedAtMs
   }
 
   reasons(campaignSlot: number): { code: string; count: number; text: string }[] {
