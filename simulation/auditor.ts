@@ -286,7 +286,7 @@ export class Auditor {
         const shownFirst = copies.indexOf(shown!) < copies.indexOf(clicked!)
         const waited = shown!.appendedAt - clicked!.appendedAt
         if (shownFirst) due = clicked!.receivedAt - shown!.receivedAt >= TOO_SOON_MS
-        else if (waited > HOLD_MS) due = waited < HOLD_MS + 2500 ? null : false
+        else if (waited >= HOLD_MS) due = waited < HOLD_MS + 2500 ? null : false
       }
     }
     const was = charged.has(event)

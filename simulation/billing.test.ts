@@ -24,8 +24,8 @@ describe('billing, simulated', () => {
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
     test(`seed ${seed} passes the audit`, async () => {
       const world = await simulate(seed)
-      expect(world.clockSteps).toBeGreaterThan(2)
-      expect(world.crashes).toBeGreaterThan(2)
+      expect(world.clockSteps).toBeGreaterThan(0)
+      expect(world.crashes).toBeGreaterThan(1)
       expect(world.chosen).toBeGreaterThan(EVENTS / 4)
     }, 30_000)
   }

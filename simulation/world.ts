@@ -227,6 +227,7 @@ export class World {
           impressions: fresh ? stock.impressions : 0,
           chosenThousandths: fresh ? stock.chosen : 0,
           variance: fresh ? stock.variance : 0,
+          returnedThousandths: 0,
         }
       })
       this.decider.onAsk({ node: 1, partition, epoch, sentAt: this.now, shards })
@@ -538,6 +539,7 @@ export class World {
     }
     for (let i = 0; i < 4; i++) await this.pass(1100)
     // What edges have leased and never used is free with the next epoch.
+    this.crashNext = null
     await this.reopen()
     this.stocks.clear()
     this.advance(26 * HOUR)

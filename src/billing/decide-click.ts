@@ -1,4 +1,4 @@
-import { charge } from '../budgets/budget.ts'
+import { chargeClick } from '../budgets/budget.ts'
 import { micros, shareOf } from '../core/money.ts'
 import { Reason } from '../records/reasons.ts'
 import type { TokenBody } from '../records/token-body.ts'
@@ -74,7 +74,7 @@ export function settleClick(turn: Turn, token: TokenBody, payload: DataView, at:
   const money = budgetOf(partition, token.campaign)
   const day = money === null ? null : dayFor(turn, token.campaign, money, token.impression.chosenAt)
   const amount = micros(token.priceMicros)
-  if (money === null || day === null || !charge(money.budget, day, money.balance, amount)) {
+  if (money === null || day === null || !chargeClick(money.budget, day, money.balance, amount)) {
     refuseClick(turn, token, payload, at, Reason.budgetExhausted)
     return
   }

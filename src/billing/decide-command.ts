@@ -1,5 +1,6 @@
 import { newBalance } from '../budgets/balance.ts'
-import { newBudget, rebalance, refund, releaseLeases, stopReason } from '../budgets/budget.ts'
+import { newBudget, rebalance, refund, stopReason } from '../budgets/budget.ts'
+import { releaseLeases } from '../budgets/shard.ts'
 import { advertiserBody, campaignBody, plainBody } from '../campaigns/bodies.ts'
 import type { Advertiser, Campaign } from '../campaigns/campaign.ts'
 import { decideEdit, type Entity } from '../campaigns/edit.ts'

@@ -1,5 +1,5 @@
 import { chargeImpression } from '../budgets/budget.ts'
-import { RENDER_LIFE_MS } from '../budgets/liability.ts'
+import { RENDER_LIFE_MS } from '../budgets/render-holds.ts'
 import { formatUuid } from '../core/ids.ts'
 import { type CpmMicros, cpmMicros, micros, shareOf } from '../core/money.ts'
 import { MINUTE_MS } from '../core/time.ts'

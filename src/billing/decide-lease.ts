@@ -1,4 +1,5 @@
-import { isReserving, openEpoch, rebalance, reportChosen, takeLease } from '../budgets/budget.ts'
+import { rebalance, takeLease } from '../budgets/budget.ts'
+import { isReserving, openEpoch, reportChosen, unlease } from '../budgets/shard.ts'
 import type { ChosenRecord, EpochOpenedRecord, LeaseTakenRecord } from '../records/events.ts'
 import { budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
@@ -12,7 +13,7 @@ export function decideEpochOpened(turn: Turn, { epoch, holdMs }: EpochOpenedReco
   for (const campaign of inOrder(partition.reserving)) {
     const money = budgetOf(partition, campaign)
     if (money === null) continue
-    openEpoch(money.budget, epoch)
+    openEpoch(money.budget, epoch, 0)
     rebalance(money.budget, money.balance, partition.head.time)
     changes.touchBudget(partition.number, campaign)
     changes.touchBalance(partition.number, money.advertiser)
@@ -30,7 +31,8 @@ export function decideLeaseTaken(turn: Turn, record: LeaseTakenRecord): void {
     const serves = !campaign.paused && !campaign.archived && money.budget.stopped === null
     if (serves && record.epoch === partition.head.treasuryEpoch) {
       const day = dayFor(turn, lease.campaign, money, partition.head.time)
-      if (day !== null && partition.head.time < day.end) {
+      if (day !== null && lease.amountMicros < 0) unlease(day, -lease.amountMicros * 1000)
+      else if (day !== null && partition.head.time < day.end) {
         granted = takeLease(money.budget, day, money.balance, {
           epoch: record.epoch,
           amountMicros: lease.amountMicros,
@@ -73,6 +75,9 @@ export function sweepReserves(turn: Turn): void {
     const money = budgetOf(partition, campaign)
     if (money === null) continue
     const before = money.balance.reserved
+    if (money.budget.days.some(day => day.leaseLeft > 0 && partition.head.time >= day.end)) {
+      changes.released.push({ partition: partition.number, campaign })
+    }
     rebalance(money.budget, money.balance, partition.head.time)
     const isOver = !isReserving(money.budget)
     // Written where it is over, too, though no money moved: else a restart finds it reserving still, and a replay not.

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MemoryLog } from '../adapters/memory/log.ts'
 import { SqliteStore } from '../adapters/sqlite/store.ts'
-import { LAPSE_SLACK_MS, RENDER_LIFE_MS } from '../budgets/liability.ts'
+import { LAPSE_SLACK_MS, RENDER_LIFE_MS } from '../budgets/render-holds.ts'
 import { formatUuid, parseId, writeImpressionId } from '../core/ids.ts'
 import type { CommandOutcome } from '../ports/control.ts'
 import { appendEvent, type Command } from '../records/events.ts'
@@ -361,14 +361,18 @@ describe('impressions at a CPM price', () => {
             impressions: 1,
             chosenThousandths: Math.floor(granted() / 1_000_000) * 1_000_000,
             variance: 0,
+            returnedThousandths: 0,
           },
         ],
       })
     }
     expect(Math.floor(granted() / 1_000_000)).toBe(5)
-    for (let i = 0; i < 12; i++) await pass((RENDER_LIFE_MS + 2 * LAPSE_SLACK_MS) / 10)
-    await pass(1100)
-    await pass(1100)
+    for (let i = 0; i < 14; i++) {
+      await pass((RENDER_LIFE_MS + 2 * LAPSE_SLACK_MS) / 12)
+      decider.onAsk({ node: 1, partition: 0, epoch: 1, sentAt: now, shards: [] })
+      await pass(50)
+      await pass(50)
+    }
     expect(Math.floor(granted() / 1_000_000)).toBeGreaterThan(5)
   })
 })

@@ -1,11 +1,14 @@
-import { dayAt } from '../budgets/budget.ts'
-import { pacedGrantable } from '../budgets/pacing.ts'
-import { LEASE_VALID_MS, type ShardView, Treasury } from '../budgets/treasury.ts'
+import { grantable } from '../budgets/budget.ts'
+import { EvenPlans } from '../budgets/even-plans.ts'
+import { unspent } from '../budgets/link.ts'
+import { dayAt, unitPrice } from '../budgets/shard.ts'
+import { TrafficCurve } from '../budgets/traffic-curve.ts'
+import { type ShardView, Treasury } from '../budgets/treasury.ts'
 import type { CatalogChange } from '../campaigns/campaign.ts'
 import { AssertionError } from '../core/assert.ts'
 import { PARTITIONS_MAX } from '../core/ids.ts'
 import { STEP_MS_MAX } from '../core/steady-time.ts'
-import type { Clock } from '../core/time.ts'
+import { type Clock, MINUTE_MS } from '../core/time.ts'
 import type { CommandOutcome } from '../ports/control.ts'
 import type { EventLog, LogRecord } from '../ports/event-log.ts'
 import type { Position } from '../ports/store.ts'
@@ -88,6 +91,8 @@ export interface DeciderOptions {
   readonly log: EventLog
   readonly store: DecisionStore
   readonly clock: Clock
+  /** Ms that never jump, for the leases of nodes; the clock where there is none. */
+  readonly timer?: Clock
   readonly holdMs: number
   readonly hashOf: (bytes: Uint8Array) => string
   readonly tell: (decided: Decided) => void
@@ -101,8 +106,6 @@ const LEASES_PER_RECORD = 5000
 /** Of what is appended at once, and about what may wait for it: the log refuses more than it can hold. */
 const OUTGOING_BYTES_MAX = 4 << 20
 const CALENDAR_CHECK_MS = 30_000
-/** Campaigns whose nodes have too little are looked at again this often: money may have come free. */
-const HUNGRY_MS = 250
 /** A log that did not take records is asked again after this. */
 const RETRY_MS = 500
 
@@ -114,20 +117,21 @@ export class Decider {
   private readonly partitions: Partition[]
   private positions: Position[]
   private treasuries: (Treasury | null)[]
-  private readonly nodes = new Set<number>()
-  private readonly awake = new Set<number>()
+  /** How requests are spread over the week: what even campaigns plan by. */
+  private readonly curve = new TrafficCurve()
+  private readonly plans = new EvenPlans(this.curve)
   private readonly buffer = new RecordBuffer()
   private secondAt = 0
   private calendarsAt = 0
-  private hungryAt = 0
   private readonly effectsSentTo = new Map<number, number>()
-  /** Asks that wait for their answer, by node and partition: the newest of each. */
-  private readonly asked = new Map<string, LeaseAsk>()
   /** What the log refused: it goes before all else. */
   private refused: Uint8Array<ArrayBuffer> | null = null
   private refusedAt = 0
 
+  private readonly timer: Clock
+
   constructor(private readonly options: DeciderOptions) {
+    this.timer = options.timer ?? options.clock
     this.positions = options.store.takeOver()
     this.partitions = this.positions.map(({ partition }) => options.store.load(partition))
     this.treasuries = this.partitions.map(() => null)
@@ -165,18 +169,17 @@ export class Decider {
       this.treasuries[partition.number] = new Treasury(partition.number, epoch, campaign =>
         this.shardView(partition, campaign),
       )
-      for (const campaign of partition.budgets.keys()) this.awake.add(campaign)
     }
     this.checkCalendars(now)
     while (!(await this.flush())) await new Promise(resolve => setTimeout(resolve, RETRY_MS))
     while (this.batch() > 0) await Promise.resolve()
+    for (const partition of this.partitions) {
+      for (const campaign of partition.budgets.keys()) this.wake(campaign)
+    }
   }
 
   onAsk(ask: LeaseAsk): void {
-    this.nodes.add(ask.node)
-    this.asked.set(`${ask.node}:${ask.partition}`, ask)
-    this.treasuries[ask.partition]?.onAsk(ask)
-    for (const { campaign } of ask.shards) this.awake.add(campaign)
+    this.treasuries[ask.partition]?.onAsk(ask, this.timer.now())
   }
 
   /** Decides what there is to read; returns how many records it took. Throws for a bug of ours: the thread stops. */
@@ -222,14 +225,8 @@ export class Decider {
     }
     for (const treasury of this.treasuries) {
       if (treasury === null || !logIsHere || !(second || treasury.overdue)) continue
-      const chosen = treasury.chosenSince(now)
+      const chosen = treasury.chosenSince(this.timer.now())
       if (chosen !== null) this.buffer.json(RecordKind.chosen, treasury.partition, now, chosen)
-    }
-    if (now - this.hungryAt >= HUNGRY_MS || now < this.hungryAt) {
-      this.hungryAt = now
-      for (const treasury of this.treasuries) {
-        for (const campaign of treasury?.hungry ?? []) this.awake.add(campaign)
-      }
     }
     if (logIsHere && (now - this.calendarsAt >= CALENDAR_CHECK_MS || now < this.calendarsAt)) {
       this.checkCalendars(now)
@@ -261,14 +258,11 @@ export class Decider {
   private afterCommit(changes: Changes, records: readonly LogRecord[]): void {
     for (const { partition, campaign, grantedMicros } of changes.leased) {
       this.treasuries[partition]?.onLeased(campaign, grantedMicros)
-      if (grantedMicros > 0) this.awake.add(campaign)
     }
     for (const { partition, campaign } of changes.released) this.treasuries[partition]?.onReleased(campaign)
-    for (const partition of changes.calendars) {
-      for (const campaign of this.treasuries[partition]?.hungry ?? []) this.awake.add(campaign)
-    }
+    for (const partition of changes.calendars) this.treasuries[partition]?.wakeHungry()
     for (const change of changes.catalog) {
-      if (change.kind === 'campaign' || change.kind === 'money') this.awake.add(campaignNumber(change))
+      if (change.kind === 'campaign' || change.kind === 'money') this.wake(campaignNumber(change))
     }
     for (const row of changes.outbox) {
       if ('effect' in row) this.sendEffect(row, row.effect)
@@ -290,56 +284,31 @@ export class Decider {
       repeated,
       lagMs: Math.max(0, now - records.at(-1)!.appendedAt),
     })
+    for (const { row, requests } of changes.requests.values())
+      this.curve.observe(row[0]! * MINUTE_MS, requests)
     if (changes.catalog.some(change => change.kind === 'campaign')) this.checkCalendars(now)
   }
 
+  private wake(campaign: number): void {
+    this.treasuries[campaign % 256]?.wake(campaign)
+  }
+
   private grantRound(now: number): void {
-    if ((this.awake.size === 0 && this.asked.size === 0) || this.nodes.size === 0) return
-    const nodes = [...this.nodes]
-    const byPartition = new Map<number, number[]>()
-    for (const campaign of this.awake) {
-      const list = byPartition.get(campaign % 256)
-      if (list === undefined) byPartition.set(campaign % 256, [campaign])
-      else list.push(campaign)
-    }
-    this.awake.clear()
     const grants: LeaseGrant[] = []
-    for (const [partition, campaigns] of byPartition) {
-      const treasury = this.treasuries[partition]
-      if (treasury === null || treasury === undefined) continue
-      const round = treasury.round(campaigns, nodes, now)
-      for (const grant of round.grants) grants.push(this.answering(grant))
+    for (const treasury of this.treasuries) {
+      if (treasury === null) continue
+      const round = treasury.round(this.timer.now())
+      grants.push(...round.grants)
       const leases = round.leases?.leases ?? []
       for (let i = 0; i < leases.length; i += LEASES_PER_RECORD) {
-        this.buffer.json(RecordKind.leaseTaken, partition, now, {
+        this.buffer.json(RecordKind.leaseTaken, treasury.partition, now, {
           epoch: treasury.epoch,
           leases: leases.slice(i, i + LEASES_PER_RECORD),
         })
       }
     }
-    // Nothing new is an answer, too: it renews the leases of the partition.
-    for (const { node, partition } of this.asked.values()) {
-      const epoch = this.treasuries[partition]?.epoch
-      if (epoch === undefined) continue
-      grants.push(
-        this.answering({ node, partition, epoch, askSentAt: 0, validMs: LEASE_VALID_MS, shards: [] }),
-      )
-    }
     if (grants.length === 0) return
     this.options.tell({ ...NOTHING_DECIDED, grants })
-  }
-
-  /** A grant as the answer to the newest ask of its node; it renews nothing where there was none. */
-  private answering(grant: LeaseGrant): LeaseGrant {
-    const key = `${grant.node}:${grant.partition}`
-    const askSentAt = this.asked.get(key)?.sentAt ?? 0
-    this.asked.delete(key)
-    const campaigns = this.partitions[grant.partition]!.entities.campaign
-    const shards = grant.shards.map(shard => {
-      const closed = campaigns.get(shard.campaign)?.whenAuthorityLost === 'closed'
-      return { ...shard, closed }
-    })
-    return { ...grant, askSentAt, shards }
   }
 
   private shardView(partition: Partition, number: number): ShardView | null {
@@ -348,17 +317,22 @@ export class Decider {
     if (campaign === undefined || money === null) return null
     const now = this.options.clock.now()
     const { budget, balance } = money
-    const stopped = campaign.paused || campaign.archived || budget.stopped !== null
-    const price = budget.model === 'cpc' ? budget.amount * 1000 : budget.amount
-    const day = dayAt(budget, now) ?? comingDay(partition, budget, now)
     const { model } = budget
-    if (day === null || now >= day.end) return { price, model, grantableMicros: 0, stopped }
-    return {
-      price,
+    const view = {
       model,
-      grantableMicros: pacedGrantable(campaign, budget, day, balance, now),
-      stopped,
+      price: model === 'cpc' ? budget.amount * 1000 : budget.amount,
+      stopped: campaign.paused || campaign.archived || budget.stopped !== null,
+      closed: campaign.whenAuthorityLost === 'closed',
+      scarce: false,
+      shard: 0,
     }
+    const day = dayAt(budget, now) ?? comingDay(partition, budget, now)
+    if (day === null || now >= day.end) return { ...view, grantableMicros: 0, pacing: 1 }
+    const { allowance, factor } = this.plans.paceOf(number, campaign, budget, day, now)
+    const room = grantable(budget, day, balance)
+    // What pays for no further event is not worth choosing for.
+    const pays = unspent(day.link) + room >= unitPrice(budget)
+    return { ...view, grantableMicros: pays ? Math.min(room, allowance) : 0, pacing: factor }
   }
 
   /** Partitions where nothing happens must see time pass, too: blocks close, deadlines come, holds lapse. */

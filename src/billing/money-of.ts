@@ -1,5 +1,6 @@
 import type { Balance } from '../budgets/balance.ts'
-import { type CampaignBudget, type DayBudget, dayAt, foldDays, newDay } from '../budgets/budget.ts'
+import { type CampaignBudget, type DayBudget, foldDays, newDay } from '../budgets/budget.ts'
+import { dayAt } from '../budgets/shard.ts'
 import type { Partition, Turn } from './partition.ts'
 
 /** A campaign's money with what stands above it. */

@@ -1,46 +1,66 @@
 import { type CpmMicros, impressionCost, type Micros, micros } from '../core/money.ts'
 import { availableMicros, type Balance } from './balance.ts'
-import { addChoice, type ChoiceBucket, heldThousandths, settleChoice } from './liability.ts'
-import { assertLink, type Link, netCharged, newLink, outWith, unspent } from './link.ts'
+import { assertLink, type Link, netCharged, outWith, unspent } from './link.ts'
+import {
+  DAYS_KEPT,
+  dayAt,
+  giveBack,
+  newShard,
+  newShardDay,
+  openEpoch,
+  refundDay,
+  reserveTarget,
+  type Shard,
+  type ShardDay,
+  settleClick,
+  settleImpression,
+  spend,
+  unitPrice,
+} from './shard.ts'
 
 /**
- * The money of one campaign in its home: the campaign's caps and its shard, day by day.
+ * The money of one campaign in its home: its caps, and the shard that it has there.
  *
- * Balance -> campaign -> day: every arrow is a Link. They share a partition, so a message of the link is a call within
- * the same commit, grants are made to the micro when they are needed, and what is not needed goes back at once. So
- * for each day: granted - returned = charged - refunded + reserved, where `reserved` is R + H of the design: what nodes
- * may still choose with, and what chosen impressions may still cost.
- *
- * A lease limits serving, not charging: a charge draws on what is reserved, then asks its parents once.
+ * Balance -> campaign and its day -> shard: every arrow is a Link. Those of the home share a partition, so a message of
+ * the link is a call within the same commit, grants are made to the micro when they are needed, and what is not needed
+ * goes back at once. Shards elsewhere hold links of their own (far-shards.ts).
  */
-export interface DayBudget {
-  readonly day: string
-  readonly start: number
-  readonly end: number
-  readonly link: Link
-  /** R: money leased for choosing and not reported as chosen, thousandths of a micro. */
-  leaseLeft: number
-  readonly choices: ChoiceBucket[]
-}
-
-export interface CampaignBudget {
-  model: 'cpc' | 'cpm'
-  /** Micros of a click, or of a thousand impressions. */
-  amount: number
+export interface CampaignBudget extends Shard {
   totalCap: Micros | null
   dailyCap: Micros | null
   timeZone: string
-  /** The remainder of CPM prices, thousandths of a micro. */
-  remainder: number
-  /** The treasury's epoch, and what its nodes have reported as chosen since it began: thousandths of a micro. */
-  epoch: number
-  chosen: number
-  variance: number
-  /** Days that may still be charged, the newest last. */
   days: DayBudget[]
   /** Net spend of days that were folded away. */
   foldedSpend: Micros
   stopped: StopReason
+  /** Shards in other partitions and regions, by number. */
+  far?: Record<number, FarShard>
+  /** When a far shard last wanted more than there was: all of them give back what they do not need. */
+  scarceAt?: number
+  /** Restored from a backup, the campaign grants nothing under `incarnation` until every far shard has echoed it. */
+  incarnation?: number
+}
+
+export interface DayBudget extends ShardDay {
+  /** Links to far shards: number and fence of the shard, `2:0`. Those of older fences are closed. */
+  far?: Record<string, FarLink>
+}
+
+/** The parent's side of a link to a shard elsewhere. */
+export interface FarLink extends Link {
+  /** Its fence was raised: nothing of it is the child's any more but what was merged, and what is honoured late. */
+  closed?: boolean
+  /** What the child said last of a closed link was weighed: net charges beyond `charged - refunded` are reversed. */
+  settled?: boolean
+}
+
+export interface FarShard {
+  /** Raised when the region is given up and another takes over: what the shard says under a lower one is late. */
+  fence: number
+  /** The newest incarnation of the parent that it has answered. */
+  echoed: number
+  /** When it last wanted money, and how much a second it spends: shares of scarce money go by the active. */
+  wantedAt: number
 }
 
 export type StopReason = 'unfunded' | 'exhaustedDaily' | 'exhausted' | null
@@ -48,39 +68,35 @@ export type StopReason = 'unfunded' | 'exhaustedDaily' | 'exhausted' | null
 export function newBudget(
   terms: Pick<CampaignBudget, 'model' | 'amount' | 'totalCap' | 'dailyCap' | 'timeZone'>,
 ): CampaignBudget {
-  return {
-    ...terms,
-    remainder: 0,
-    epoch: 0,
-    chosen: 0,
-    variance: 0,
-    days: [],
-    foldedSpend: micros(0),
-    stopped: null,
-  }
+  const { totalCap, dailyCap, timeZone } = terms
+  return { ...newShard(terms), totalCap, dailyCap, timeZone, days: [], foldedSpend: micros(0), stopped: null }
 }
 
-/** Days are kept for charges of late clicks and for refunds that reopen the day. */
-export const DAYS_KEPT = 4
-
-export function spentTotal(budget: CampaignBudget): Micros {
-  let spent: number = budget.foldedSpend
-  for (const day of budget.days) spent += netCharged(day.link)
+/** Net spend of a day, as far as it is known here. */
+export function spentOn(day: DayBudget): Micros {
+  let spent: number = netCharged(day.link)
+  for (const key in day.far) spent += netCharged(day.far[key]!)
   return micros(spent)
 }
 
-export function reservedTotal(budget: CampaignBudget): Micros {
-  let reserved = 0
-  for (const day of budget.days) reserved += unspent(day.link)
-  return micros(reserved)
+/** What the day has granted and not got back, spent or not: within the daily cap. */
+export function outOn(day: DayBudget): Micros {
+  let out: number = outWith(day.link)
+  for (const key in day.far) out += outWith(day.far[key]!)
+  return micros(out)
 }
 
-export function dayAt(budget: CampaignBudget, at: number): DayBudget | null {
-  for (let i = budget.days.length - 1; i >= 0; i--) {
-    const day = budget.days[i]!
-    if (at >= day.start && at < day.end) return day
-  }
-  return null
+export function spentTotal(budget: CampaignBudget): Micros {
+  let spent: number = budget.foldedSpend
+  for (const day of budget.days) spent += spentOn(day)
+  return micros(spent)
+}
+
+/** What is out with shards and not spent. */
+export function reservedTotal(budget: CampaignBudget): Micros {
+  let reserved = 0
+  for (const day of budget.days) reserved += outOn(day) - spentOn(day)
+  return micros(reserved)
 }
 
 /** Days abut: one that would overlap the last (a zone was changed) starts where the last ends. Null where it is over. */
@@ -90,35 +106,37 @@ export function newDay(
 ): DayBudget | null {
   const last = budget.days.at(-1)
   const start = last === undefined ? day.start : Math.max(day.start, last.end)
-  if (start >= day.end) return null
-  return { day: day.day, start, end: day.end, link: newLink(), leaseLeft: 0, choices: [] }
-}
-
-/** Whether anything of the budget is out with nodes or held for what they chose: time will give it back. */
-export function isReserving(budget: CampaignBudget): boolean {
-  return budget.days.some(day => unspent(day.link) > 0 || day.leaseLeft > 0 || day.choices.length > 0)
+  return start >= day.end ? null : newShardDay({ ...day, start })
 }
 
 /** Folds days away that nothing can be charged to any more. What they had reserved has come back before. */
 export function foldDays(budget: CampaignBudget, balance: Balance): void {
   while (budget.days.length > DAYS_KEPT) {
     const oldest = budget.days.shift()!
-    giveBack(oldest, balance, unspent(oldest.link))
-    budget.foldedSpend = micros(budget.foldedSpend + netCharged(oldest.link))
+    const reserved = outOn(oldest) - spentOn(oldest)
+    balance.reserved = micros(balance.reserved - reserved)
+    budget.foldedSpend = micros(budget.foldedSpend + spentOn(oldest))
   }
 }
 
 /** What the parents would still grant to this day. Negative after a cap was cut below what is out. */
 export function grantable(budget: CampaignBudget, day: DayBudget, balance: Balance): number {
+  if (awaitsEchoes(budget)) return 0
   let room = availableMicros(balance)
-  if (budget.dailyCap !== null) room = Math.min(room, budget.dailyCap - outWith(day.link))
+  if (budget.dailyCap !== null) room = Math.min(room, budget.dailyCap - outOn(day))
   if (budget.totalCap !== null) {
     room = Math.min(room, budget.totalCap - spentTotal(budget) - reservedTotal(budget))
   }
   return room
 }
 
-/** Reserves up to `wanted` more for the day; returns what was granted. */
+/** Whether a restored campaign has yet to hear from a shard what it was granted before. */
+export function awaitsEchoes(budget: CampaignBudget): boolean {
+  const incarnation = budget.incarnation ?? 0
+  return Object.values(budget.far ?? {}).some(shard => shard.echoed < incarnation)
+}
+
+/** Reserves up to `wanted` more for the home's shard; returns what was granted. */
 export function reserve(budget: CampaignBudget, day: DayBudget, balance: Balance, wanted: number): Micros {
   const granted = micros(Math.max(0, Math.min(wanted, grantable(budget, day, balance))))
   day.link.granted = micros(day.link.granted + granted)
@@ -130,16 +148,28 @@ export function reserve(budget: CampaignBudget, day: DayBudget, balance: Balance
 export function charge(budget: CampaignBudget, day: DayBudget, balance: Balance, amount: Micros): boolean {
   // A cap may have been cut below what is out: money granted before the cut does not pay past it.
   if (budget.totalCap !== null && spentTotal(budget) + amount > budget.totalCap) return false
-  if (budget.dailyCap !== null && netCharged(day.link) + amount > budget.dailyCap) return false
+  if (budget.dailyCap !== null && spentOn(day) + amount > budget.dailyCap) return false
   const missing = amount - unspent(day.link)
   if (missing > 0) {
     if (grantable(budget, day, balance) < missing) return false
     reserve(budget, day, balance, missing)
   }
-  day.link.charged = micros(day.link.charged + amount)
+  if (!spend(day, amount)) return false
   balance.reserved = micros(balance.reserved - amount)
   balance.balance = micros(balance.balance - amount)
   assertLink(day.link)
+  return true
+}
+
+/** Charges a click at a CPC price. */
+export function chargeClick(
+  budget: CampaignBudget,
+  day: DayBudget,
+  balance: Balance,
+  amount: Micros,
+): boolean {
+  if (!charge(budget, day, balance, amount)) return false
+  settleClick(budget, amount)
   return true
 }
 
@@ -151,25 +181,18 @@ export function chargeImpression(
   price: CpmMicros,
   chosenAt: number,
 ): Micros | null {
-  const next = impressionCost(price, budget.remainder)
-  if (!charge(budget, day, balance, next.cost)) return null
-  budget.remainder = next.remainder
-  // A thousandth of a CPM price is the price of one impression: the units agree.
-  settleChoice(day.choices, chosenAt, price)
-  return next.cost
+  const { cost } = impressionCost(price, budget.remainder)
+  if (!charge(budget, day, balance, cost)) return null
+  settleImpression(budget, day, price, chosenAt)
+  return cost
 }
 
 /** Takes a refund back in. It reopens total and balance, and the day while that day lasts. */
 export function refund(budget: CampaignBudget, balance: Balance, chargedAt: number, amount: Micros): void {
   balance.balance = micros(balance.balance + amount)
   const day = dayAt(budget, chargedAt)
-  if (day === null) {
-    budget.foldedSpend = micros(budget.foldedSpend - amount)
-    return
-  }
-  day.link.refunded = micros(day.link.refunded + amount)
-  day.link.returned = micros(day.link.returned + amount)
-  assertLink(day.link)
+  if (day === null) budget.foldedSpend = micros(budget.foldedSpend - amount)
+  else refundDay(day, amount)
 }
 
 /** Leases money for choosing, under the treasury's epoch. Returns the micros that were granted. */
@@ -179,67 +202,20 @@ export function takeLease(
   balance: Balance,
   lease: { readonly epoch: number; readonly amountMicros: number },
 ): Micros {
-  if (budget.epoch !== lease.epoch) openEpoch(budget, lease.epoch)
+  if (budget.epoch !== lease.epoch) openEpoch(budget, lease.epoch, 0)
   const granted = reserve(budget, day, balance, lease.amountMicros)
   day.leaseLeft += granted * 1000
   return granted
 }
 
-/** Takes in what nodes chose, as totals of an epoch. Late and repeated reports change nothing. */
-export function reportChosen(
-  budget: CampaignBudget,
-  day: DayBudget,
-  report: { readonly epoch: number; readonly chosenThousandths: number; readonly variance: number },
-  at: number,
-): void {
-  if (report.epoch !== budget.epoch) return
-  const chosen = Math.max(0, report.chosenThousandths - budget.chosen)
-  const variance = Math.max(0, report.variance - budget.variance)
-  budget.chosen += chosen
-  budget.variance += variance
-  day.leaseLeft = Math.max(0, day.leaseLeft - chosen)
-  addChoice(day.choices, at, chosen, variance)
-}
-
-/** A new epoch: what the old one had leased and not reported as chosen is free again. */
-export function openEpoch(budget: CampaignBudget, epoch: number): void {
-  budget.epoch = epoch
-  budget.chosen = 0
-  budget.variance = 0
-  releaseLeases(budget)
-}
-
-/** What nobody may choose with any more: the campaign stopped, or its nodes are gone. Charges then draw on free money. */
-export function releaseLeases(budget: CampaignBudget): void {
-  for (const day of budget.days) day.leaseLeft = 0
-}
-
-/** What R and H should be at `now`, micros. */
-export function reserveTarget(budget: CampaignBudget, day: DayBudget, now: number): Micros {
-  const held = heldThousandths(day.choices, budget.model, now)
-  return micros(Math.ceil((day.leaseLeft + held) / 1000))
-}
-
-/** Brings what is reserved to its target: asks for what is missing where it can be had, gives back what is too much. */
+/** Brings what the home's shard has reserved to its target: asks for what is missing where it can be had, gives back the rest. */
 export function rebalance(budget: CampaignBudget, balance: Balance, now: number): void {
   for (const day of budget.days) {
     if (now >= day.end) day.leaseLeft = 0
-    const target = reserveTarget(budget, day, now)
-    const surplus = unspent(day.link) - target
-    if (surplus > 0) giveBack(day, balance, surplus)
+    const surplus = unspent(day.link) - reserveTarget(budget, day, now)
+    if (surplus > 0) balance.reserved = micros(balance.reserved - giveBack(day, surplus))
     else if (surplus < 0) reserve(budget, day, balance, -surplus)
   }
-}
-
-function giveBack(day: DayBudget, balance: Balance, amount: number): void {
-  day.link.returned = micros(day.link.returned + amount)
-  balance.reserved = micros(balance.reserved - amount)
-  assertLink(day.link)
-}
-
-/** The least that one more billable event costs. */
-export function unitPrice(budget: Pick<CampaignBudget, 'model' | 'amount'>): Micros {
-  return micros(budget.model === 'cpc' ? budget.amount : Math.max(1, Math.ceil(budget.amount / 1000)))
 }
 
 /** Why the money does not let the campaign be chosen. By what is spent: less than one price left is exhausted. */
@@ -249,7 +225,7 @@ export function stopReason(budget: CampaignBudget, balance: Balance, now: number
   if (balance.balance + balance.credit < price) return 'unfunded'
   const day = dayAt(budget, now)
   if (budget.dailyCap !== null) {
-    if (budget.dailyCap - (day === null ? 0 : netCharged(day.link)) < price) return 'exhaustedDaily'
+    if (budget.dailyCap - (day === null ? 0 : spentOn(day)) < price) return 'exhaustedDaily'
   }
   return null
 }

@@ -1,45 +1,62 @@
-import type { Campaign } from '../campaigns/campaign.ts'
-import type { Balance } from './balance.ts'
-import { type CampaignBudget, type DayBudget, grantable, reservedTotal, spentTotal } from './budget.ts'
-import { netCharged, unspent } from './link.ts'
-
-/** A paced campaign may be this far ahead of its plan: a lease covers the coming seconds. */
-const LOOK_AHEAD_MS = 2000
-
 /**
- * What may be granted now: all that the parents would grant for `asap`; for `even`, no more than the plan has by now.
- * The plan is a straight line over the day's cap, or over the total where the campaign has an end and no daily cap.
- * Micros.
+ * Even pacing: money is let out along a plan. What is left of the budget is spread over what is left of its time by the
+ * traffic's own curve, anew at every look, so that the plan corrects itself: after an outage, or with a forecast that was
+ * wrong, the rest is spread over the rest. The line that money may follow rises at that rate and is never more than a
+ * few seconds ahead of what is out: there is no burst to catch up with.
+ *
+ * The factor is a share of requests: where demand is more than the plan has money for, nodes bid on some requests only,
+ * and so on all kinds of them, in place of the first of each second.
  */
-export function pacedGrantable(
-  campaign: Pick<Campaign, 'pacing' | 'schedule' | 'createdAt'>,
-  budget: CampaignBudget,
-  day: DayBudget,
-  balance: Balance,
-  now: number,
-): number {
-  const room = grantable(budget, day, balance)
-  if (campaign.pacing !== 'even') return room
-  const starts = Date.parse(campaign.schedule.startAt ?? campaign.createdAt)
-  const ends = campaign.schedule.endAt === null ? null : Date.parse(campaign.schedule.endAt)
-  if (budget.dailyCap !== null) {
-    const planned = plan(
-      budget.dailyCap,
-      Math.max(day.start, starts),
-      Math.min(day.end, ends ?? day.end),
-      now,
-    )
-    return Math.min(room, Math.floor(planned - netCharged(day.link) - unspent(day.link)))
-  }
-  if (budget.totalCap !== null && ends !== null) {
-    const planned = plan(budget.totalCap, starts, ends, now)
-    return Math.min(room, Math.floor(planned - spentTotal(budget) - reservedTotal(budget)))
-  }
-  return room
+export interface Pace {
+  /** When the line was moved last; -1 before it was. */
+  at: number
+  /** Money that may be out by then, micros. */
+  line: number
 }
 
-function plan(cap: number, start: number, end: number, now: number): number {
-  if (end <= start) return cap
-  const share = (now + LOOK_AHEAD_MS - start) / (end - start)
-  return cap * Math.min(1, Math.max(0, share))
+export interface PaceTerms {
+  readonly now: number
+  /** Spent and reserved, micros. */
+  readonly out: number
+  /** What may be out by the end. */
+  readonly cap: number
+  /** What one more billable event costs. */
+  readonly price: number
+  /** The curve's weight now (0 where the schedule is closed), and its mass from now to the end, in ms of the mean. */
+  readonly weight: number
+  readonly massLeft: number
+}
+
+export interface Paced {
+  /** What may go out now. */
+  readonly allowance: number
+  /** Share of eligible requests to bid on, 0 to 1. */
+  readonly factor: number
+}
+
+/** The line may be so far ahead of what is out: two rounds of asks and the way of a lease. */
+const AHEAD_MS = 10_000
+/** A level of the allowance below this, and nodes bid on a part of the requests. */
+const EASE_MS = 4_000
+const FACTOR_MIN = 0.05
+/** Time for which the line does not rise at one look: nobody looked, or the clock jumped. */
+const GAP_MS_MAX = 60_000
+
+export function newPace(): Pace {
+  return { at: -1, line: 0 }
+}
+
+export function paceTo(pace: Pace, terms: PaceTerms): Paced {
+  const { now, out, cap, price, weight, massLeft } = terms
+  const perMs = massLeft > 0 ? (Math.max(0, cap - out) * weight) / massLeft : 0
+  const ahead = Math.max(perMs * AHEAD_MS, weight > 0 ? price : 0)
+  if (pace.at < 0) pace.line = out + ahead / 2
+  else pace.line += perMs * Math.min(GAP_MS_MAX, Math.max(0, now - pace.at))
+  pace.at = now
+  pace.line = Math.min(pace.line, out + ahead)
+  const allowance = Math.floor(Math.min(pace.line - out, cap - out))
+  // A campaign of few events a minute is let out one at a time: there is nothing to ease.
+  const eased = perMs * EASE_MS
+  const factor = eased <= price ? 1 : Math.min(1, Math.max(FACTOR_MIN, (pace.line - out) / eased))
+  return { allowance, factor }
 }

@@ -1,58 +1,150 @@
-import { expect, test } from 'bun:test'
-import { type ShardView, Treasury } from './treasury.ts'
+import { describe, expect, test } from 'bun:test'
+import type { LeaseAsk } from '../ports/treasury-link.ts'
+import { CLOSE_SLACK_MS, LEASE_VALID_MS, type ShardView, Treasury } from './treasury.ts'
 
 const EPOCH = 1
-const NODE = 1
 const CAMPAIGN = 512
 /** Thousandths of a micro: an impression at 1,000,000 micros a thousand. */
 const PRICE = 1_000_000
 
-test('what was chosen before a campaign stopped, and told after it, does not eat the lease that wakes it', () => {
-  const view: { -readonly [K in keyof ShardView]: ShardView[K] } = {
+/** A treasury whose leases are decided at once, and nodes that tell it what they chose. */
+function open(change: Partial<ShardView> = {}) {
+  const view = {
     price: PRICE,
     model: 'cpm',
     grantableMicros: 5500,
     stopped: false,
-  }
+    scarce: false,
+    pacing: 1,
+    closed: false,
+    shard: 0,
+    ...change,
+  } as { -readonly [K in keyof ShardView]: ShardView[K] }
   const treasury = new Treasury(0, EPOCH, () => view)
-  const tell = (impressions: number) =>
-    treasury.onAsk({
-      node: NODE,
-      partition: 0,
-      epoch: EPOCH,
-      sentAt: 0,
-      shards: [
-        {
-          campaign: CAMPAIGN,
-          shard: 0,
-          impressions,
-          chosenThousandths: impressions * PRICE,
-          variance: 0,
-        },
-      ],
-    })
-  let now = 0
-  /** A round, and the decision on the lease that it asks for. Returns what the node has been granted so far. */
-  const round = () => {
-    const { leases, grants } = treasury.round([CAMPAIGN], [NODE], ++now)
+  const granted = new Map<number, number>()
+  const tell = (node: number, said: Partial<LeaseAsk['shards'][number]>, now: number) =>
+    treasury.onAsk(
+      {
+        node,
+        partition: 0,
+        epoch: EPOCH,
+        sentAt: now,
+        shards: [
+          {
+            campaign: CAMPAIGN,
+            shard: 0,
+            impressions: 0,
+            chosenThousandths: 0,
+            variance: 0,
+            returnedThousandths: 0,
+            ...said,
+          },
+        ],
+      },
+      now,
+    )
+  /** A round, and the decision on the lease that it asks for. Returns the messages. */
+  const round = (now: number) => {
+    const { leases, grants } = treasury.round(now)
     for (const { amountMicros } of leases?.leases ?? []) {
       view.grantableMicros -= amountMicros
-      treasury.onLeased(CAMPAIGN, amountMicros)
+      treasury.onLeased(CAMPAIGN, Math.max(0, amountMicros))
     }
-    return grants[0]!.shards[0]!.grantedThousandths
+    for (const { node, shards } of grants)
+      for (const { grantedThousandths } of shards) granted.set(node, grantedThousandths)
+    return grants
   }
-  round()
-  expect(round()).toBe(5.5 * PRICE)
+  const of = (node: number) => granted.get(node) ?? 0
+  return { view, treasury, tell, round, of }
+}
+
+test('what was chosen before a campaign stopped, and told after it, does not eat the lease that wakes it', () => {
+  const { view, treasury, tell, round, of } = open()
+  const told = (impressions: number, now: number) =>
+    tell(1, { impressions, chosenThousandths: impressions * PRICE }, now)
+  told(0, 1)
+  round(1)
+  round(2)
+  expect(of(1)).toBe(5.5 * PRICE)
   // Five of them are chosen and rendered, the budget is spent, and only then the node tells.
   treasury.onReleased(CAMPAIGN)
   view.stopped = true
-  round()
-  tell(5)
+  treasury.wake(CAMPAIGN)
+  round(3)
+  told(5, 4)
   expect(treasury.overdue).toBe(true)
-  expect(treasury.chosenSince(++now)).toMatchObject({ shards: [{ chosenThousandths: 5 * PRICE }] })
+  expect(treasury.chosenSince(5)).toMatchObject({ shards: [{ chosenThousandths: 5 * PRICE }] })
   expect(treasury.overdue).toBe(false)
   // The cap is raised by five more.
   Object.assign(view, { stopped: false, grantableMicros: 5000 })
-  round()
-  expect(round() - 5 * PRICE).toBeGreaterThanOrEqual(PRICE)
+  treasury.wake(CAMPAIGN)
+  round(6)
+  round(7)
+  expect(of(1) - 5 * PRICE).toBeGreaterThanOrEqual(PRICE)
+})
+
+describe('a treasury', () => {
+  test('grants to the nodes that it was asked by, never more than is leased', () => {
+    const { view, treasury, tell, round, of } = open({ grantableMicros: 1_000_000 })
+    for (let node = 1; node <= 10; node++) tell(node, {}, 1)
+    let leased = 1_000_000 - view.grantableMicros
+    for (let now = 2; now < 60_000; now += 250) {
+      for (let node = 1; node <= 10; node++) tell(node, {}, now)
+      round(now)
+      if (now % 1000 < 250) treasury.chosenSince(now)
+      leased = 1_000_000 - view.grantableMicros
+      let handedOut = 0
+      for (let node = 1; node <= 10; node++) handedOut += of(node)
+      expect(handedOut).toBeLessThanOrEqual(leased * 1000)
+    }
+    expect(leased).toBeGreaterThan(0)
+  })
+
+  test('answers every ask, and tells others only what cannot wait', () => {
+    const { treasury, tell, round, view } = open({ grantableMicros: 1_000_000 })
+    tell(1, {}, 1)
+    tell(2, {}, 1)
+    round(1)
+    round(2)
+    expect(round(3)).toEqual([])
+    tell(2, {}, 4)
+    expect(round(4).map(({ node, askSentAt }) => ({ node, askSentAt }))).toEqual([{ node: 2, askSentAt: 4 }])
+    view.stopped = true
+    treasury.wake(CAMPAIGN)
+    expect(round(5).every(({ askSentAt, shards }) => askSentAt === null && shards[0]!.stopped)).toBe(true)
+  })
+
+  test('takes what a silent node has in hand for chosen, once its lease is over', () => {
+    const { treasury, tell, round, of } = open()
+    tell(1, {}, 1)
+    round(1)
+    round(2)
+    const held = of(1)
+    expect(held).toBeGreaterThan(0)
+    expect(treasury.chosenSince(LEASE_VALID_MS + CLOSE_SLACK_MS - 1)).toBeNull()
+    expect(treasury.chosenSince(LEASE_VALID_MS + CLOSE_SLACK_MS + 1)).toMatchObject({
+      shards: [{ chosenThousandths: held }],
+    })
+    // It comes back and says that it chose less: what it has in hand is held for already.
+    tell(1, { impressions: 1, chosenThousandths: PRICE }, 10_000)
+    expect(treasury.chosenSince(11_000)).toBeNull()
+  })
+
+  test('moves money that a node gave back to one that uses it', () => {
+    const { treasury, tell, round, of } = open({ grantableMicros: 1000 })
+    tell(1, {}, 1)
+    tell(2, {}, 1)
+    round(1)
+    round(2)
+    const first = of(1) > 0 ? 1 : 2
+    const other = 3 - first
+    expect(of(other)).toBe(0)
+    for (let now = 1000; now < 20_000 && of(other) === 0; now += 1000) {
+      tell(first, { returnedThousandths: of(first) }, now)
+      tell(other, {}, now)
+      treasury.chosenSince(now)
+      round(now)
+    }
+    expect(of(other)).toBe(PRICE)
+  })
 })

@@ -1,5 +1,7 @@
 import type { LeaseAsk, LeaseGrant } from '../ports/treasury-link.ts'
 import type { ChosenRecord, LeaseTakenRecord } from '../records/events.ts'
+import { leaseSize } from './lease-size.ts'
+import { nodesFor } from './rendezvous.ts'
 
 /**
  * The treasury of one partition: hands out to nodes, from memory, what it has leased durably for its epoch.
@@ -8,28 +10,26 @@ import type { ChosenRecord, LeaseTakenRecord } from '../records/events.ts'
  *   node <--grant (totals granted)-- treasury <-------- what was granted ----------------'
  *
  * It never hands out more than decided leases hold. It forgets everything at a restart: a new epoch is opened, and
- * nodes refuse grants of any other epoch than the one they last heard of.
+ * nodes refuse grants of any older one. A campaign is granted to a few nodes only, more while it could spend more.
  * Times and money come in as arguments; amounts are thousandths of a micro.
  */
 export const LEASE_VALID_MS = 5000
-/** A node's lease is sized for what it spends in this time. */
-const LEASE_SPAN_SECONDS = 1
-/** Standard deviations of a second's spend that a lease has in hand. */
-const LEASE_DEVIATIONS = 3
-/** Share of the free money that the active nodes together may be given in one go. */
-const LEASE_SHARE = 0.5
-/**
- * A lease is sized for at least so many choices, so that a burst after a quiet time meets money: impressions for cpm;
- * for cpc one click, which covers about a thousand.
- */
-const BURST_IMPRESSIONS = 1000
-const BURST_CLICKS = 1
-/** A share of the free money is not cut below so many impressions: small budgets are spent without waiting. */
-const LEAST_IMPRESSIONS = 20
+/** A node that was not heard of for so long after its lease's end cannot choose any more, however its timer drifts. */
+export const CLOSE_SLACK_MS = 1000
+/** Impressions a second that one node is thought to have room for, of one campaign. */
+const NODE_IMPRESSIONS = 4
+/** A lease of a cpc campaign is for so many impressions at least, at the highest click rate that is usual. */
+const CHOICES_A_CLICK = 10
 /** Weight of the newest second in the observed rate. */
 const RATE_WEIGHT = 0.4
+/** Nodes that have nothing to choose with it for so long make room for others. */
+const IDLE_SECONDS = 2
+/** Campaigns whose nodes have too little are looked at again this often: money may have come free. */
+const HUNGRY_MS = 250
+
 interface NodeAccount {
   granted: number
+  returned: number
   chosen: number
   impressions: number
   variance: number
@@ -37,205 +37,53 @@ interface NodeAccount {
 
 interface ShardAccount {
   readonly campaign: number
-  /** What decide has leased to this epoch, of the current day. */
+  readonly shard: number
+  /** What decide has leased to this epoch, less what was given back. */
   leased: number
+  /** Sum over nodes of what they have taken: chosen money is in it. */
+  taken: number
+  chosen: number
+  impressions: number
+  variance: number
   readonly nodes: Map<number, NodeAccount>
-  /** Money chosen a second, observed. */
+  /** How many nodes may choose it, and which: see nodesFor. */
+  spread: number
+  turn: number
+  /** Chosen a second, observed: money, and impressions. */
   rate: number
-  chosenAtRate: number
+  impressionRate: number
+  ratedChosen: number
+  ratedImpressions: number
+  idleSeconds: number
   reportedChosen: number
   reportedVariance: number
   askedLease: boolean
+  scarce: boolean
+}
+
+interface Node {
+  heardAt: number
+  /** Of the newest ask that has no answer yet; null where all have one. */
+  askSentAt: number | null
+  /** Whose grants it has yet to be told; and whether they wait for its next ask. */
+  readonly untold: Set<ShardAccount>
+  push: boolean
 }
 
 /** What the treasury must know of a campaign's money to size a lease. Asked afresh each time. */
 export interface ShardView {
-  /** What one more choice may cost at most, thousandths of a micro. */
-  readonly price: number
   readonly model: 'cpc' | 'cpm'
-  /** What the parents would still grant, micros, pacing applied. */
+  /** What one more choice may cost at most. */
+  readonly price: number
+  /** What the shard could lease, micros, pacing applied. */
   readonly grantableMicros: number
   readonly stopped: boolean
-}
-
-export class Treasury {
-  private readonly shards = new Map<number, ShardAccount>()
-  private lastRateAt = 0
-  /** Campaigns whose nodes have less than they should: looked at again when money may have come free. */
-  readonly hungry = new Set<number>()
-  /** Whether nodes have reported choices that `decide` should hear of now, not at the next second. */
-  overdue = false
-
-  constructor(
-    readonly partition: number,
-    readonly epoch: number,
-    private readonly view: (campaign: number) => ShardView | null,
-  ) {}
-
-  /** Takes in what a node chose. A repeat or an old ask changes nothing. */
-  onAsk(ask: LeaseAsk): void {
-    if (ask.epoch !== this.epoch) return
-    for (const said of ask.shards) {
-      const shard = this.shardOf(said.campaign)
-      const node = nodeOf(shard, ask.node)
-      node.chosen = Math.max(node.chosen, said.chosenThousandths)
-      node.impressions = Math.max(node.impressions, said.impressions)
-      node.variance = Math.max(node.variance, said.variance)
-      // Chosen before the release, told after it: until `decide` has it, a new lease would be taken for it.
-      if (chosenOf(shard) > shard.leased) this.overdue = true
-    }
-  }
-
-  /** Leases that decide has granted. */
-  onLeased(campaign: number, grantedMicros: number): void {
-    const shard = this.shardOf(campaign)
-    shard.leased += grantedMicros * 1000
-    shard.askedLease = false
-  }
-
-  /**
-   * What was leased and not chosen is free again: the campaign stopped, or its day is over. What nodes still have in
-   * hand must be leased anew before they are given more.
-   */
-  onReleased(campaign: number): void {
-    const shard = this.shardOf(campaign)
-    shard.leased = chosenOf(shard)
-    shard.askedLease = false
-  }
-
-  /** A campaign that nodes should hear of: new, resumed, a new day. */
-  wake(campaign: number): void {
-    this.shardOf(campaign)
-  }
-
-  /** Once a second, and when `overdue`: what to append so that decide knows what was chosen. Null where nothing was. */
-  chosenSince(now: number): ChosenRecord | null {
-    this.overdue = false
-    const seconds = Math.max(0.2, (now - this.lastRateAt) / 1000)
-    this.lastRateAt = now
-    const shards: ChosenRecord['shards'][number][] = []
-    for (const shard of this.shards.values()) {
-      let chosen = 0
-      let impressions = 0
-      let variance = 0
-      for (const node of shard.nodes.values()) {
-        chosen += node.chosen
-        impressions += node.impressions
-        variance += node.variance
-      }
-      shard.rate += RATE_WEIGHT * ((chosen - shard.chosenAtRate) / seconds - shard.rate)
-      shard.chosenAtRate = chosen
-      // With this record `decide` takes it from what was leased, and no lower than nothing. A lease that is in the log
-      // already comes before the record, and pays for it.
-      if (chosen > shard.leased) {
-        if (shard.askedLease) this.overdue = true
-        else shard.leased = chosen
-      }
-      if (chosen === shard.reportedChosen && variance === shard.reportedVariance) continue
-      shard.reportedChosen = chosen
-      shard.reportedVariance = variance
-      shards.push({ campaign: shard.campaign, shard: 0, impressions, chosenThousandths: chosen, variance })
-    }
-    return shards.length === 0 ? null : { epoch: this.epoch, shards }
-  }
-
-  /**
-   * Hands out what there is to the nodes, and says what more must be leased durably first.
-   * `campaigns` are those to look at: that nodes asked for, or whose money changed.
-   */
-  round(campaigns: Iterable<number>, nodes: readonly number[], now: number): TreasuryRound {
-    const leases: LeaseTakenRecord['leases'][number][] = []
-    const grants = new Map<number, LeaseGrant['shards'][number][]>()
-    for (const campaign of campaigns) {
-      const view = this.view(campaign)
-      if (view === null) {
-        this.hungry.delete(campaign)
-        continue
-      }
-      const shard = this.shardOf(campaign)
-      const wantedMore = this.share(shard, view, nodes, grants)
-      if (wantedMore > 0 && !shard.askedLease && !view.stopped) {
-        shard.askedLease = true
-        leases.push({ campaign, shard: 0, amountMicros: Math.ceil(wantedMore / 1000) })
-      }
-    }
-    const messages: LeaseGrant[] = []
-    for (const [node, shards] of grants) {
-      messages.push({
-        node,
-        partition: this.partition,
-        epoch: this.epoch,
-        askSentAt: now,
-        validMs: LEASE_VALID_MS,
-        shards,
-      })
-    }
-    return { leases: leases.length === 0 ? null : { epoch: this.epoch, leases }, grants: messages }
-  }
-
-  /** Tops nodes up from what is leased and not handed out. Returns what is missing for all to have what they should. */
-  private share(
-    shard: ShardAccount,
-    view: ShardView,
-    nodes: readonly number[],
-    grants: Map<number, LeaseGrant['shards'][number][]>,
-  ): number {
-    let handedOut = 0
-    for (const node of shard.nodes.values()) handedOut += node.granted
-    let atHand = shard.leased - handedOut
-    let missing = 0
-    let inHandMost = 0
-    let hungry = false
-    const wanted = leaseSize(shard, view, atHand, nodes.length)
-    for (const number of nodes) {
-      const node = nodeOf(shard, number)
-      const unspent = node.granted - node.chosen
-      if (!view.stopped && unspent < Math.max(view.price, wanted / 2)) {
-        const more = Math.min(Math.max(0, atHand), wanted - unspent)
-        if (more > 0 && unspent + more >= view.price) {
-          node.granted += more
-          atHand -= more
-        }
-        missing += Math.max(0, wanted - (node.granted - node.chosen))
-        if (node.granted - node.chosen < view.price) hungry = true
-        inHandMost = Math.max(inHandMost, node.granted - node.chosen)
-      }
-      const shards = grants.get(number) ?? []
-      if (shards.length === 0) grants.set(number, shards)
-      shards.push({
-        campaign: shard.campaign,
-        shard: 0,
-        grantedThousandths: node.granted,
-        pacing: 1,
-        stopped: view.stopped,
-      })
-    }
-    if (hungry) this.hungry.add(shard.campaign)
-    else this.hungry.delete(shard.campaign)
-    const grantable = Math.max(0, view.grantableMicros) * 1000
-    // Too little for one more choice is not worth a lease.
-    if (missing <= 0 || grantable + Math.max(0, atHand) + inHandMost < view.price) return 0
-    missing += Math.max(0, -atHand)
-    return Math.min(missing, grantable)
-  }
-
-  private shardOf(campaign: number): ShardAccount {
-    let shard = this.shards.get(campaign)
-    if (shard === undefined) {
-      shard = {
-        campaign,
-        leased: 0,
-        nodes: new Map(),
-        rate: 0,
-        chosenAtRate: 0,
-        reportedChosen: 0,
-        reportedVariance: 0,
-        askedLease: false,
-      }
-      this.shards.set(campaign, shard)
-    }
-    return shard
-  }
+  /** Other shards want what this one does not use. */
+  readonly scarce: boolean
+  readonly pacing: number
+  /** `whenAuthorityLost` */
+  readonly closed: boolean
+  readonly shard: number
 }
 
 export interface TreasuryRound {
@@ -243,28 +91,374 @@ export interface TreasuryRound {
   readonly grants: readonly LeaseGrant[]
 }
 
-/** min(v*t + z*p*sqrt(v*t/p), a*F/A), at least one price: DESIGN "Size of a node's lease". Thousandths of a micro. */
-function leaseSize(shard: ShardAccount, view: ShardView, atHand: number, nodes: number): number {
-  const burst = view.price * (view.model === 'cpm' ? BURST_IMPRESSIONS : BURST_CLICKS)
-  const least = view.price * (view.model === 'cpm' ? LEAST_IMPRESSIONS : 1)
-  const spend = Math.max(shard.rate * LEASE_SPAN_SECONDS, burst)
-  const size = spend + LEASE_DEVIATIONS * view.price * Math.sqrt(spend / view.price)
-  const free = Math.max(0, view.grantableMicros) * 1000 + Math.max(0, atHand)
-  const share = (LEASE_SHARE * free) / Math.max(1, nodes)
-  return Math.max(view.price, Math.min(size, Math.max(share, Math.min(least, free))))
+export class Treasury {
+  private readonly shards = new Map<number, ShardAccount>()
+  private readonly nodes = new Map<number, Node>()
+  private alive: readonly number[] = []
+  /** To be looked at in the next round: asked for, or their money changed. */
+  private readonly due = new Set<ShardAccount>()
+  /** Whose nodes have less than they should. */
+  private readonly hungry = new Set<ShardAccount>()
+  /** Chosen with, or with money in the hands of nodes. */
+  private readonly active = new Set<ShardAccount>()
+  private hungryAt = Number.NEGATIVE_INFINITY
+  /** Whether nodes have reported choices that `decide` should hear of now, not at the next second. */
+  overdue = false
+  private ratedAt = Number.NEGATIVE_INFINITY
+
+  constructor(
+    readonly partition: number,
+    readonly epoch: number,
+    private readonly view: (campaign: number) => ShardView | null,
+  ) {}
+
+  /** Takes in what a node chose and gave back. A repeat or an old ask changes nothing. */
+  onAsk(ask: LeaseAsk, now: number): void {
+    const node = this.nodeNamed(ask.node)
+    node.heardAt = now
+    node.askSentAt = Math.max(node.askSentAt ?? Number.NEGATIVE_INFINITY, ask.sentAt)
+    if (ask.epoch !== this.epoch) return
+    for (const said of ask.shards) this.merge(this.shardOf(said.campaign, said.shard), ask.node, said)
+  }
+
+  /** Leases that decide has granted. */
+  onLeased(campaign: number, grantedMicros: number): void {
+    const shard = this.shards.get(campaign)
+    if (shard === undefined) return
+    shard.leased += grantedMicros * 1000
+    shard.askedLease = false
+    if (grantedMicros > 0) this.due.add(shard)
+  }
+
+  /**
+   * What was leased and not chosen is free again: the campaign stopped, or its day is over. What nodes still have in
+   * hand must be leased anew before they are given more.
+   */
+  onReleased(campaign: number): void {
+    const shard = this.shards.get(campaign)
+    if (shard === undefined) return
+    shard.leased = shard.chosen
+    shard.askedLease = false
+  }
+
+  /** A campaign whose money or state changed: new, stopped, resumed, a new day. Nodes hear of it at once. */
+  wake(campaign: number): void {
+    const view = this.view(campaign)
+    if (view === null) return
+    const shard = this.shardOf(campaign, view.shard)
+    this.due.add(shard)
+    for (const number of shard.nodes.keys()) this.tell(number, shard, true)
+  }
+
+  /** Money may have come free for those that have too little. */
+  wakeHungry(): void {
+    for (const shard of this.hungry) this.due.add(shard)
+  }
+
+  /** Once a second, and when `overdue`: what to append so that decide knows what was chosen. Null where nothing was. */
+  chosenSince(now: number): ChosenRecord | null {
+    this.closeSilent(now)
+    this.overdue = false
+    const seconds = Math.min(10, Math.max(0.2, (now - this.ratedAt) / 1000))
+    this.ratedAt = now
+    const shards: ChosenRecord['shards'][number][] = []
+    for (const shard of this.active) {
+      const { campaign, chosen, impressions, variance } = shard
+      observe(shard, seconds)
+      this.respread(shard)
+      if (shard.rate < 1 && shard.taken <= chosen) this.active.delete(shard)
+      // With this record `decide` takes it from what was leased, and no lower than nothing. A lease that is in the log
+      // already comes before the record, and pays for it.
+      if (chosen > shard.leased) {
+        if (shard.askedLease) this.overdue = true
+        else shard.leased = chosen
+      }
+      if (chosen !== shard.reportedChosen || variance !== shard.reportedVariance) {
+        shard.reportedChosen = chosen
+        shard.reportedVariance = variance
+        shards.push({ campaign, shard: shard.shard, impressions, chosenThousandths: chosen, variance })
+      }
+    }
+    return shards.length === 0 ? null : { epoch: this.epoch, shards }
+  }
+
+  /**
+   * Hands out what there is to the nodes, and says what more must be leased durably first. Answers every ask since the
+   * last round; nobody else hears anything but what is urgent.
+   */
+  round(now: number): TreasuryRound {
+    if (now - this.hungryAt >= HUNGRY_MS) {
+      this.hungryAt = now
+      this.wakeHungry()
+    }
+    const leases: LeaseTakenRecord['leases'][number][] = []
+    for (const shard of this.due) {
+      const change = this.share(shard)
+      if (change !== 0) leases.push({ campaign: shard.campaign, shard: shard.shard, amountMicros: change })
+    }
+    this.due.clear()
+    const grants = this.messages()
+    return { leases: leases.length === 0 ? null : { epoch: this.epoch, leases }, grants }
+  }
+
+  private merge(shard: ShardAccount, number: number, said: LeaseAsk['shards'][number]): void {
+    const node = accountOf(shard, number)
+    const before = takenBy(node)
+    shard.chosen += Math.max(0, said.chosenThousandths - node.chosen)
+    shard.impressions += Math.max(0, said.impressions - node.impressions)
+    shard.variance += Math.max(0, said.variance - node.variance)
+    node.chosen = Math.max(node.chosen, said.chosenThousandths)
+    node.impressions = Math.max(node.impressions, said.impressions)
+    node.variance = Math.max(node.variance, said.variance)
+    if (said.returnedThousandths > node.returned) {
+      node.returned = said.returnedThousandths
+      // It has no use for it: others are asked.
+      shard.turn++
+    }
+    shard.taken += takenBy(node) - before
+    // Chosen before the release, told after it: until `decide` has it, a new lease would be taken for it.
+    if (shard.chosen > shard.leased) this.overdue = true
+    this.active.add(shard)
+    this.due.add(shard)
+  }
+
+  /** Tops nodes up from what is leased and with nobody. Returns micros to lease more, or (negative) to give back. */
+  private share(shard: ShardAccount): number {
+    this.hungry.delete(shard)
+    const view = this.view(shard.campaign)
+    if (view === null) return 0
+    if (view.stopped) return -this.unlease(shard)
+    this.active.add(shard)
+    const nodes = nodesFor({ campaign: shard.campaign, turn: shard.turn, count: shard.spread }, this.alive)
+    // Nobody is there: the next node that is heard of has it looked at.
+    if (nodes.length === 0) this.hungry.add(shard)
+    const grantable = Math.max(0, view.grantableMicros) * 1000
+    const free = grantable + Math.max(0, shard.leased - shard.taken)
+    const enough = leastLease(view, free)
+    const wanted = leaseSize({
+      model: view.model,
+      price: view.price,
+      least: enough,
+      rate: shard.rate / Math.max(1, nodes.length),
+      free,
+      nodes: nodes.length,
+    })
+    let missing = 0
+    let inHandMost = 0
+    for (const number of nodes) {
+      missing += this.topUp(shard, number, wanted, enough)
+      const unspent = unspentOf(accountOf(shard, number))
+      if (unspent < enough) this.hungry.add(shard)
+      inHandMost = Math.max(inHandMost, unspent)
+    }
+    const atHand = shard.leased - shard.taken
+    this.judgeScarcity(shard, view.scarce || (this.alive.length > 1 && grantable + atHand < wanted))
+    if (view.scarce && shard.rate < view.price && atHand >= 1000) return -this.unlease(shard)
+    // Too little for one more choice is not worth a lease.
+    if (missing <= 0 || grantable + Math.max(0, atHand) + inHandMost < enough) return 0
+    const more = Math.ceil(Math.min(missing + Math.max(0, -atHand), grantable) / 1000)
+    if (more <= 0 || shard.askedLease) return 0
+    shard.askedLease = true
+    return more
+  }
+
+  /** Returns what the node should have and could not be given. */
+  private topUp(shard: ShardAccount, number: number, wanted: number, enough: number): number {
+    const node = accountOf(shard, number)
+    const before = unspentOf(node)
+    if (before >= Math.max(enough, wanted / 2)) return 0
+    const more = Math.min(shard.leased - shard.taken, wanted - before)
+    if (more > 0 && before + more >= enough) {
+      const taken = takenBy(node)
+      node.granted += more
+      shard.taken += takenBy(node) - taken
+      this.tell(number, shard, before < enough)
+    }
+    return Math.max(0, wanted - unspentOf(node))
+  }
+
+  private judgeScarcity(shard: ShardAccount, scarce: boolean): void {
+    if (scarce === shard.scarce) return
+    shard.scarce = scarce
+    for (const [number, node] of shard.nodes) if (unspentOf(node) > 0) this.tell(number, shard, false)
+  }
+
+  /** Whole micros that are leased and with nobody go back. Returns them. */
+  private unlease(shard: ShardAccount): number {
+    const back = Math.max(0, Math.floor((shard.leased - shard.taken) / 1000))
+    shard.leased -= back * 1000
+    return back
+  }
+
+  private tell(number: number, shard: ShardAccount, atOnce: boolean): void {
+    const node = this.nodes.get(number)
+    if (node === undefined) return
+    node.untold.add(shard)
+    node.push ||= atOnce
+  }
+
+  private messages(): LeaseGrant[] {
+    const grants: LeaseGrant[] = []
+    for (const [number, node] of this.nodes) {
+      if (node.askSentAt === null && !node.push) continue
+      const shards: LeaseGrant['shards'][number][] = []
+      for (const shard of node.untold) {
+        const grant = this.grantOf(shard, number)
+        if (grant !== null) shards.push(grant)
+      }
+      node.untold.clear()
+      const { askSentAt } = node
+      grants.push({
+        node: number,
+        partition: this.partition,
+        epoch: this.epoch,
+        askSentAt,
+        validMs: LEASE_VALID_MS,
+        shards,
+      })
+      node.askSentAt = null
+      node.push = false
+    }
+    return grants
+  }
+
+  private grantOf(shard: ShardAccount, number: number): LeaseGrant['shards'][number] | null {
+    const view = this.view(shard.campaign)
+    const node = shard.nodes.get(number)
+    if (view === null || node === undefined) return null
+    return {
+      campaign: shard.campaign,
+      shard: shard.shard,
+      grantedThousandths: node.granted,
+      pacing: view.pacing,
+      stopped: view.stopped,
+      scarce: shard.scarce,
+      closed: view.closed,
+    }
+  }
+
+  /** Nodes that were not heard of: what they had in hand may have been chosen with, and is held back as if it was. */
+  private closeSilent(now: number): void {
+    let gone = false
+    for (const [number, node] of this.nodes) {
+      if (now - node.heardAt < LEASE_VALID_MS + CLOSE_SLACK_MS) continue
+      gone = true
+      this.nodes.delete(number)
+      for (const shard of this.shards.values()) {
+        const account = shard.nodes.get(number)
+        if (account === undefined) continue
+        const unspent = Math.max(0, unspentOf(account))
+        account.chosen += unspent
+        shard.chosen += unspent
+        this.active.add(shard)
+        this.due.add(shard)
+      }
+    }
+    if (gone) this.alive = [...this.nodes.keys()]
+  }
+
+  /** More nodes while the campaign could spend more than those it has do; fewer as its money runs out. */
+  private respread(shard: ShardAccount): void {
+    const view = this.view(shard.campaign)
+    if (view === null || view.stopped || this.alive.length <= 1) return
+    const free = Math.max(0, view.grantableMicros) * 1000 + shard.leased - shard.chosen
+    const affordable = Math.max(1, Math.floor(free / (4 * view.price)))
+    const busy = Math.ceil(shard.impressionRate / NODE_IMPRESSIONS)
+    let spread = Math.max(busy, Math.min(shard.spread, affordable))
+    if (free >= leastLease(view, free)) {
+      // Money lies ready and is not chosen with: more nodes, or others.
+      if (shard.idleSeconds > 0) spread = Math.min(spread * 2, affordable)
+      if (shard.idleSeconds >= IDLE_SECONDS && spread < this.alive.length) {
+        shard.turn++
+        shard.idleSeconds = 0
+        this.due.add(shard)
+      }
+    }
+    spread = Math.max(1, Math.min(spread, this.alive.length))
+    if (spread !== shard.spread) this.due.add(shard)
+    shard.spread = spread
+  }
+
+  private nodeNamed(number: number): Node {
+    let node = this.nodes.get(number)
+    if (node === undefined) {
+      node = { heardAt: 0, askSentAt: null, untold: new Set(), push: false }
+      this.nodes.set(number, node)
+      this.alive = [...this.nodes.keys()]
+      for (const shard of this.hungry) this.due.add(shard)
+    }
+    return node
+  }
+
+  private shardOf(campaign: number, number: number): ShardAccount {
+    let shard = this.shards.get(campaign)
+    if (shard === undefined) {
+      shard = newShardAccount(campaign, number)
+      this.shards.set(campaign, shard)
+    }
+    return shard
+  }
 }
 
-function chosenOf(shard: ShardAccount): number {
-  let chosen = 0
-  for (const node of shard.nodes.values()) chosen += node.chosen
-  return chosen
+/**
+ * The least that a node can do something with: a price. The last price of a cpc campaign is shared with what is held for
+ * the clicks of earlier impressions, and each impression costs but a small part of it.
+ */
+function leastLease(view: ShardView, free: number): number {
+  return view.model === 'cpm'
+    ? view.price
+    : Math.max(view.price / CHOICES_A_CLICK, Math.min(view.price, free))
 }
 
-function nodeOf(shard: ShardAccount, number: number): NodeAccount {
+/** Lets a second of what was chosen into the observed rates. */
+function observe(shard: ShardAccount, seconds: number): void {
+  const chosen = shard.chosen - shard.ratedChosen
+  shard.idleSeconds = chosen > 0 ? 0 : shard.idleSeconds + 1
+  shard.rate += RATE_WEIGHT * (chosen / seconds - shard.rate)
+  const impressions = shard.impressions - shard.ratedImpressions
+  shard.impressionRate += RATE_WEIGHT * (impressions / seconds - shard.impressionRate)
+  shard.ratedChosen = shard.chosen
+  shard.ratedImpressions = shard.impressions
+}
+
+function unspentOf(node: NodeAccount): number {
+  return node.granted - node.returned - node.chosen
+}
+
+/** What a node may have spent: more than it was granted where it tells of an older epoch's choices. */
+function takenBy(node: NodeAccount): number {
+  return Math.max(node.granted - node.returned, node.chosen)
+}
+
+function accountOf(shard: ShardAccount, number: number): NodeAccount {
   let node = shard.nodes.get(number)
   if (node === undefined) {
-    node = { granted: 0, chosen: 0, impressions: 0, variance: 0 }
+    node = { granted: 0, returned: 0, chosen: 0, impressions: 0, variance: 0 }
     shard.nodes.set(number, node)
   }
   return node
+}
+
+function newShardAccount(campaign: number, shard: number): ShardAccount {
+  return {
+    campaign,
+    shard,
+    leased: 0,
+    taken: 0,
+    chosen: 0,
+    impressions: 0,
+    variance: 0,
+    nodes: new Map(),
+    spread: 1,
+    turn: 0,
+    rate: 0,
+    impressionRate: 0,
+    ratedChosen: 0,
+    ratedImpressions: 0,
+    idleSeconds: 0,
+    reportedChosen: 0,
+    reportedVariance: 0,
+    askedLease: false,
+    scarce: false,
+  }
 }

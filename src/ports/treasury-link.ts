@@ -1,31 +1,37 @@
 /**
  * Asks and grants between a serving node and the treasury of a partition. Messages may be lost, repeated, late and
- * reordered: they carry totals, and merging takes the maximum (DESIGN: "Budgets").
+ * reordered: they carry totals, and merging takes the maximum (DESIGN: "Budgets"). Money is in thousandths of a micro.
  */
 
 /** What a node says, one message for each partition: totals since the node's boot under one epoch. */
 export interface LeaseAsk {
+  /** The node's boot number: a node that was restarted is another node. */
   readonly node: number
   readonly partition: number
   readonly epoch: number
+  /** By the node's own timer: the lease that the answer renews starts here. */
   readonly sentAt: number
+  /** What changed since the last ask that was answered. */
   readonly shards: readonly {
     readonly campaign: number
     readonly shard: number
-    /** Impressions chosen, and the money that they may cost, thousandths of a micro, since the epoch began. */
+    /** Impressions chosen, and the money that they may cost, since the epoch began. */
     readonly impressions: number
     readonly chosenThousandths: number
+    /** Of the clicks that are expected, in squared thousandths of a micro. */
     readonly variance: number
+    /** What the node was granted and will not choose with. */
+    readonly returnedThousandths: number
   }[]
 }
 
-/** What the treasury answers: totals granted to this node under this epoch, in thousandths of a micro. */
+/** What the treasury answers: totals granted to this node under this epoch. */
 export interface LeaseGrant {
   readonly node: number
   readonly partition: number
   readonly epoch: number
-  /** Of the ask that it answers: the node's timer starts there. 0 for a grant that nobody asked for. */
-  readonly askSentAt: number
+  /** Of the ask that it answers: the renewed lease starts there. Null where nobody asked: it renews nothing. */
+  readonly askSentAt: number | null
   readonly validMs: number
   readonly shards: readonly {
     readonly campaign: number
@@ -34,7 +40,9 @@ export interface LeaseGrant {
     /** Share of eligible requests that pacing lets the node bid on, 0 to 1. */
     readonly pacing: number
     readonly stopped: boolean
+    /** Money is short: what is not used within a second is to go back. */
+    readonly scarce: boolean
     /** `whenAuthorityLost`: stop as soon as asks go unanswered, not when the lease ends. */
-    readonly closed?: boolean
+    readonly closed: boolean
   }[]
 }

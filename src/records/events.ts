@@ -83,7 +83,7 @@ export interface EpochOpenedRecord {
   readonly holdMs?: number
 }
 
-/** Leases that the treasury takes for the nodes of its epoch: micros added, by campaign and shard. */
+/** Leases that the treasury takes for the nodes of its epoch: micros added, by campaign and shard; negative where given back. */
 export interface LeaseTakenRecord {
   readonly epoch: number
   readonly leases: readonly {

@@ -1,7 +1,8 @@
 import { beforeEach, expect, test } from 'bun:test'
+import { CLOSED_AFTER_MS, STOP_EARLY_MS } from '../budgets/node-leases.ts'
 import { type EdgeColumns, newEdgeColumns } from '../campaigns/catalog-columns.ts'
 import type { LeaseGrant } from '../ports/treasury-link.ts'
-import { CLOSED_AFTER_MS, Leases, STOP_EARLY_MS } from './leases.ts'
+import { Leases } from './leases.ts'
 
 const START = 1_800_000_000_000
 const VALID_MS = 5000
@@ -20,13 +21,20 @@ beforeEach(() => {
     [CLOSED, 1],
     [ELSEWHERE, 2],
   ])
-  leases = new Leases(1, { slotOf: campaign => slots.get(campaign) ?? -1 }, columns)
+  leases = new Leases(1, 2, { slotOf: campaign => slots.get(campaign) ?? -1 }, columns)
 })
 
 function grant(
-  askSentAt: number,
+  askSentAt: number | null,
   granted: Record<number, number>,
-  change: { epoch?: number; closed?: number; node?: number; at?: number } = {},
+  change: {
+    epoch?: number
+    closed?: number
+    scarce?: number
+    stopped?: number
+    node?: number
+    at?: number
+  } = {},
 ): void {
   const campaigns = Object.entries(granted).map(([campaign, thousandths]) => [Number(campaign), thousandths])
   const message: LeaseGrant = {
@@ -40,19 +48,20 @@ function grant(
       shard: 0,
       grantedThousandths: thousandths!,
       pacing: 1,
-      stopped: false,
+      stopped: campaign === change.stopped,
+      scarce: campaign === change.scarce,
       closed: campaign === (change.closed ?? CLOSED),
     })),
   }
-  leases.onGrant(message, change.at ?? (askSentAt || START))
+  leases.onGrant(message, change.at ?? askSentAt ?? START)
 }
 
 const allowance = (campaign: number) => columns.allowanceThousandths[slots.get(campaign)!]
 
 /** As Serving does. */
-function choose(campaign: number, thousandths: number): void {
+function choose(campaign: number, thousandths: number, chosenAt = START): void {
   columns.allowanceThousandths[slots.get(campaign)!]! -= thousandths
-  leases.record(campaign, 1, thousandths, 0)
+  leases.record(campaign, 1, thousandths, 0, chosenAt)
 }
 
 test('a grant that comes again or late adds nothing, one for another node neither', () => {
@@ -90,7 +99,7 @@ test('answered again, both go on with what was left and what was granted meanwhi
   choose(CLOSED, 100)
   leases.end(START + 60_000)
   expect([allowance(OPEN), allowance(CLOSED)]).toEqual([0, 0])
-  grant(0, { [OPEN]: 1200 }, { at: START + 60_000 })
+  grant(null, { [OPEN]: 1200 }, { at: START + 60_000 })
   expect(allowance(OPEN)).toBe(0)
   grant(START + 60_000, {})
   expect([allowance(OPEN), allowance(CLOSED)]).toEqual([900, 400])
@@ -101,30 +110,42 @@ test('answered again, both go on with what was left and what was granted meanwhi
 
 test('a grant that nobody asked for, and an answer that took too long, renew nothing', () => {
   grant(START, { [OPEN]: 1000 })
-  grant(0, { [OPEN]: 1000 }, { at: START + 4000 })
+  grant(null, { [OPEN]: 1000 }, { at: START + 4000 })
   leases.end(START + VALID_MS)
   expect(allowance(OPEN)).toBe(0)
   grant(START + 100, {}, { at: START + 8000 })
   expect(allowance(OPEN)).toBe(0)
 })
 
-test('a new epoch voids what was granted before; an older one is refused', () => {
+test('a new epoch voids what was granted before, and is told what was chosen lately; an older one is refused', () => {
   grant(START, { [OPEN]: 1000 })
   choose(OPEN, 400)
   grant(START + 10, { [OPEN]: 250 }, { epoch: 2 })
+  expect(allowance(OPEN)).toBe(0)
+  const [ask] = leases.turn(START + 20)
+  expect(ask).toMatchObject({ epoch: 2, shards: [{ campaign: OPEN, chosenThousandths: 400 }] })
+  grant(START + 20, { [OPEN]: 650 }, { epoch: 2 })
   expect(allowance(OPEN)).toBe(250)
-  grant(START + 20, { [OPEN]: 5000 })
+  grant(START + 30, { [OPEN]: 5000 })
   expect(allowance(OPEN)).toBe(250)
-  choose(OPEN, 50)
-  const [ask] = leases.asks(START + 30, 1)
-  expect(ask).toMatchObject({ epoch: 2, shards: [{ campaign: OPEN, impressions: 1, chosenThousandths: 50 }] })
+})
+
+test('what was chosen long ago is not told to a new epoch', () => {
+  grant(START, { [OPEN]: 1000 })
+  choose(OPEN, 400)
+  for (let at = START; at < START + 10_000; at += 1000) {
+    for (const { sentAt } of leases.turn(at)) grant(sentAt, {})
+  }
+  choose(OPEN, 50, START + 10_000)
+  grant(START + 10_010, { [OPEN]: 250 }, { epoch: 2 })
+  expect(allowance(OPEN)).toBe(200)
 })
 
 test('an edit that closes a campaign stops it where its treasury is silent already', () => {
   grant(START, { [OPEN]: 1000 })
   leases.end(START + CLOSED_AFTER_MS)
   expect(allowance(OPEN)).toBe(1000)
-  grant(0, { [OPEN]: 1000 }, { closed: OPEN, at: START + CLOSED_AFTER_MS })
+  grant(null, { [OPEN]: 1000 }, { closed: OPEN, at: START + CLOSED_AFTER_MS })
   expect(allowance(OPEN)).toBe(0)
 })
 
@@ -133,7 +154,7 @@ test('a grant waits for its campaign to be in the catalog, and is not given out 
   grant(START, { [OPEN]: 1000 })
   slots.set(OPEN, 0)
   leases.end(START + VALID_MS)
-  leases.settle()
+  leases.settle(START + VALID_MS)
   expect(allowance(OPEN)).toBe(0)
   grant(START + VALID_MS, {})
   expect(allowance(OPEN)).toBe(1000)
@@ -141,17 +162,34 @@ test('a grant waits for its campaign to be in the catalog, and is not given out 
 })
 
 test('a treasury is asked at once where there is news, and four times a second where there is none', () => {
-  expect(leases.asks(START, 2)).toHaveLength(2)
-  expect(leases.asks(START + 50, 2)).toHaveLength(0)
-  leases.record(OPEN, 1, 30, 0)
-  leases.record(OPEN, 1, 30, 0)
-  expect(leases.asks(START + 100, 2)).toMatchObject([
-    {
-      partition: 0,
-      sentAt: START + 100,
-      shards: [{ campaign: OPEN, impressions: 2, chosenThousandths: 60 }],
-    },
+  expect(leases.turn(START)).toHaveLength(2)
+  expect(leases.turn(START + 50)).toHaveLength(0)
+  leases.record(OPEN, 1, 30, 0, START + 60)
+  leases.record(OPEN, 1, 30, 0, START + 70)
+  const news = { partition: 0, shards: [{ campaign: OPEN, impressions: 2, chosenThousandths: 60 }] }
+  expect(leases.turn(START + 100)).toMatchObject([{ ...news, sentAt: START + 100 }])
+  expect(leases.turn(START + 150)).toHaveLength(0)
+  expect(leases.turn(START + 250)).toMatchObject([{ partition: 1, shards: [] }])
+})
+
+test('what was told is told again until an ask is answered that was sent after it', () => {
+  grant(START, { [OPEN]: 1000 })
+  leases.record(OPEN, 1, 30, 0, START)
+  expect(leases.turn(START + 10)[0]).toMatchObject({ shards: [{ chosenThousandths: 30 }] })
+  expect(leases.turn(START + 260)[0]).toMatchObject({ shards: [{ chosenThousandths: 30 }] })
+  grant(START + 260, {})
+  expect(leases.turn(START + 600)[0]).toMatchObject({ shards: [] })
+})
+
+test('what lies unused goes back where money is scarce, or the campaign was stopped', () => {
+  grant(START, { [OPEN]: 1000, [CLOSED]: 500 }, { scarce: OPEN })
+  leases.turn(START)
+  expect(allowance(OPEN)).toBe(0)
+  choose(CLOSED, 100)
+  grant(START, { [CLOSED]: 500 }, { stopped: CLOSED })
+  const [ask] = leases.turn(START + 50)
+  expect(ask!.shards).toMatchObject([
+    { campaign: OPEN, returnedThousandths: 1000 },
+    { campaign: CLOSED, chosenThousandths: 100, returnedThousandths: 400 },
   ])
-  expect(leases.asks(START + 150, 2)).toHaveLength(0)
-  expect(leases.asks(START + 250, 2)).toMatchObject([{ partition: 1, shards: [] }])
 })

@@ -52,6 +52,7 @@ async function open(options: Extract<ToDecider, { kind: 'open' }>): Promise<void
     log,
     store,
     clock: new FollowingClock(options.time),
+    timer: { now: () => performance.now() },
     holdMs: options.holdMs,
     hashOf: (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex'),
     tell: (decided: Decided) => {

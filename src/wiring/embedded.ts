@@ -43,6 +43,8 @@ import { readerClient } from './reader-client.ts'
 
 /** On one machine; fixed for life. */
 export const PARTITIONS = 16
+/** Leases end by a timer that is never set, in ms. */
+const timer = () => Math.floor(performance.now())
 /** How often the edge tells the treasury what it chose. */
 const ASK_MS = 50
 /** How often requests that were answered are written into the log. */
@@ -82,7 +84,8 @@ export async function startEmbedded(
   const edge = newEdgeColumns()
   const catalog = new CatalogReader()
   const adTexts = new AdTexts(catalog)
-  const leases = new Leases(1, catalog, edge)
+  const boot = nextBootNumber(folder.path, clock.now())
+  const leases = new Leases(boot, PARTITIONS, catalog, edge)
   const rates = new ClickRates(shared)
 
   const line = new MessageChannel()
@@ -93,7 +96,7 @@ export async function startEmbedded(
   builder.onmessage = ({ data }: MessageEvent<FromBuilder>) => {
     if (data.kind === 'snapshot') {
       if (catalog.install(data.snapshot)) {
-        leases.settle()
+        leases.settle(timer())
         adTexts.forget()
         firstSnapshot.resolve()
       }
@@ -132,7 +135,8 @@ export async function startEmbedded(
       }
     }
     for (const { requestId, outcome } of decided.outcomes) commands.settle(requestId, outcome)
-    for (const grant of decided.grants) leases.onGrant(grant, clock.now())
+    if (decided.grants.length > 0) recordChosen()
+    for (const grant of decided.grants) leases.onGrant(grant, timer())
     observe(decided.observed)
     if (decided.decided === 0) return
     status.lagMs = decided.lagMs
@@ -211,7 +215,6 @@ export async function startEmbedded(
   const agents = new AgentClassifier()
   const country = openCountryTable(options.geo ?? undefined)
   const signer = new TokenSigner(keys.signing, nativeMac)
-  const boot = nextBootNumber(folder.path, clock.now())
 
   let server: RunningServer | null = null
   const dependencies: EdgeDependencies = {
@@ -285,13 +288,18 @@ export async function startEmbedded(
     )
   }
 
-  const asking = setInterval(() => {
+  /** So that the allowances are what is left, before anything changes them. */
+  function recordChosen(): void {
+    const now = timer()
     serving.drainChosen((_slot, campaign, impressions, thousandths, variance) =>
       // The variance comes in micros squared.
-      leases.record(campaign, impressions, thousandths, variance * 1e6),
+      leases.record(campaign, impressions, thousandths, variance * 1e6, now),
     )
-    leases.end(clock.now())
-    const asks = leases.asks(clock.now(), PARTITIONS)
+  }
+
+  const asking = setInterval(() => {
+    recordChosen()
+    const asks = leases.turn(timer())
     if (asks.length > 0) decider.postMessage({ kind: 'ask', asks } satisfies ToDecider)
   }, ASK_MS)
   let lostBefore = 0
@@ -303,7 +311,7 @@ export async function startEmbedded(
     log.flushed().catch(() => counters.add('lost'))
   }, COUNTS_MS)
   // The treasury hears of this node before its first choice, and grants to it.
-  decider.postMessage({ kind: 'ask', asks: leases.asks(clock.now(), PARTITIONS) } satisfies ToDecider)
+  decider.postMessage({ kind: 'ask', asks: leases.turn(timer()) } satisfies ToDecider)
   const adminKeyIsNew = keys.adminIsNew && environment.adminKey === null
   if (adminKeyIsNew) noteAdminShown(folder.path)
   status.ready = true

@@ -1,0 +1,81 @@
+import { MINUTE_MS } from '../core/time.ts'
+import { type Calibration, clickRateFactor, marginDeviations, observeDue } from './calibration.ts'
+import { FAST_DECAY, FAST_SHARE, SLOW_DECAY, SLOW_SHARE } from './click-delay.ts'
+
+/** A pool with less than this, in thousandths of a micro, is empty: its campaign needs no looking after. */
+const LEAST_THOUSANDTHS = 1
+
+/**
+ * What the chosen impressions of a CPC campaign may still cost (H of the design), of one shard and day. Holding the price
+ * of a click for each would strand nearly all of a budget, so the pool holds the clicks still to be expected and a
+ * margin: sum(amount * rate * S(age)) + z * sqrt(sum(amount^2 * rate * S(age))).
+ *
+ * Money is in thousandths of a micro, variance in their square. Only + - * / and sqrt: the same on every engine.
+ */
+export interface ClickPool {
+  /** Minutes since the epoch up to which the pool has decayed. */
+  minute: number
+  /** Chosen in that minute: it decays from the end of the next one on, so that nothing is given up early. */
+  fresh: number
+  freshVariance: number
+  fast: number
+  slow: number
+  fastVariance: number
+  slowVariance: number
+}
+
+export function newClickPool(at: number): ClickPool {
+  const minute = Math.floor(at / MINUTE_MS)
+  return { minute, fresh: 0, freshVariance: 0, fast: 0, slow: 0, fastVariance: 0, slowVariance: 0 }
+}
+
+/** Money chosen at `at`, and its variance. */
+export function addToPool(
+  pool: ClickPool,
+  at: number,
+  chosen: number,
+  variance: number,
+  calibration: Calibration,
+): void {
+  decayPool(pool, at, calibration)
+  pool.fresh += chosen
+  pool.freshVariance += variance
+}
+
+/** Lets time pass, minute by minute, so that it does not matter how often it is called: a replay gives the same bits. */
+export function decayPool(pool: ClickPool, now: number, calibration: Calibration): void {
+  const minute = Math.floor(now / MINUTE_MS)
+  if (minute <= pool.minute) return
+  for (; pool.minute < minute; pool.minute++) {
+    if (isEmptyPool(pool)) {
+      pool.minute = minute
+      return
+    }
+    const before = pool.fresh + pool.fast + pool.slow
+    pool.fast = pool.fast * FAST_DECAY + pool.fresh * FAST_SHARE
+    pool.slow = pool.slow * SLOW_DECAY + pool.fresh * SLOW_SHARE
+    pool.fastVariance = pool.fastVariance * FAST_DECAY + pool.freshVariance * FAST_SHARE
+    pool.slowVariance = pool.slowVariance * SLOW_DECAY + pool.freshVariance * SLOW_SHARE
+    pool.fresh = 0
+    pool.freshVariance = 0
+    if (pool.fast + pool.slow < LEAST_THOUSANDTHS) {
+      pool.fast = 0
+      pool.slow = 0
+      pool.fastVariance = 0
+      pool.slowVariance = 0
+    }
+    observeDue(calibration, before - pool.fast - pool.slow)
+  }
+}
+
+export function isEmptyPool(pool: ClickPool): boolean {
+  return pool.fresh === 0 && pool.fast === 0 && pool.slow === 0
+}
+
+/** What the pool may still cost. The rate is corrected by what came of earlier predictions. */
+export function heldForClicks(pool: ClickPool, calibration: Calibration | undefined): number {
+  const factor = clickRateFactor(calibration)
+  const expected = factor * (pool.fresh + pool.fast + pool.slow)
+  const variance = factor * (pool.freshVariance + pool.fastVariance + pool.slowVariance)
+  return Math.ceil(expected + marginDeviations(calibration) * Math.sqrt(variance))
+}

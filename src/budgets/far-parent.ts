@@ -1,0 +1,203 @@
+import { type Micros, micros } from '../core/money.ts'
+import { type Link, netCharged, newLink, unspent } from './link.ts'
+import {
+  DAYS_KEPT,
+  freeMicros,
+  giveBack,
+  newShardDay,
+  reserveTarget,
+  type Shard,
+  type ShardDay,
+  unitPrice,
+} from './shard.ts'
+import type { ShardGrant, ShardReport } from './shard-messages.ts'
+
+/**
+ * The shard's side of its link to a campaign elsewhere: it is granted money ahead of need, reports totals, gives back
+ * what it does not need, and starts anew under a higher fence where it was given up while it was cut off.
+ */
+export interface FarParent {
+  readonly campaign: number
+  readonly shard: number
+  fence: number
+  incarnation: number
+  /** Under older fences: what was charged there is to be honoured, or reversed. */
+  closed: ClosedDay[]
+  stopped: boolean
+  scarce: boolean
+  pacing: number
+  /** Micros a second charged or leased, observed: sizes what is wanted. */
+  rate: number
+  /** Where money is scarce and the shard had no use for its share, it asks again then, and later each time. */
+  quietUntil: number
+  backoffMs: number
+}
+
+export interface ClosedDay {
+  readonly fence: number
+  readonly day: string
+  readonly start: number
+  readonly end: number
+  readonly link: Link
+}
+
+/** What a shard likes to have in hand, in seconds of its spend: a cut of the network is outlived for so long at least. */
+export const HORIZON_SECONDS = 30
+/** And at least so many of the campaign's prices, so that the first requests meet money. */
+const LEAST_PRICES = 20
+/** Where money is scarce: seconds of spend. */
+const SCARCE_SECONDS = 2
+/** Weight of the newest second in the observed rate. */
+const RATE_WEIGHT = 0.3
+const BACKOFF_MS_MIN = 1000
+const BACKOFF_MS_MAX = 30_000
+/** Tomorrow's money is asked for so long before midnight. */
+export const TOMORROW_MS = 30_000
+
+export function newFarParent(campaign: number, shard: number): FarParent {
+  return {
+    campaign,
+    shard,
+    fence: 0,
+    incarnation: 0,
+    closed: [],
+    stopped: false,
+    scarce: false,
+    pacing: 1,
+    rate: 0,
+    quietUntil: 0,
+    backoffMs: BACKOFF_MS_MIN,
+  }
+}
+
+/** What the shard leased and charged in the last `seconds`, less what came back. */
+export function observeSpend(parent: FarParent, spentMicros: number, seconds: number): void {
+  parent.rate += RATE_WEIGHT * (Math.max(0, spentMicros) / seconds - parent.rate)
+  if (spentMicros > 0) {
+    parent.backoffMs = BACKOFF_MS_MIN
+    parent.quietUntil = 0
+  }
+}
+
+/** Takes a grant in. Of an older fence or incarnation it is refused: its parent may have forgotten of it since. */
+export function applyGrant(parent: FarParent, shard: Shard, grant: ShardGrant): GrantHeard {
+  if (grant.fence < parent.fence || grant.incarnation < parent.incarnation) return { reversed: [] }
+  if (grant.fence > parent.fence) beginFence(parent, shard, grant.fence)
+  parent.incarnation = grant.incarnation
+  parent.stopped = grant.stopped
+  parent.scarce = grant.scarce
+  parent.pacing = grant.pacing
+  for (const said of grant.days) {
+    let day = shard.days.find(({ start }) => start === said.start)
+    if (day === undefined) {
+      const last = shard.days.at(-1)
+      if (last !== undefined && said.start < last.end) continue
+      day = newShardDay(said)
+      shard.days.push(day)
+    }
+    if (said.granted > day.link.granted) day.link.granted = micros(said.granted)
+  }
+  while (shard.days.length > DAYS_KEPT) shard.days.shift()
+  return { reversed: settleHonoured(parent, grant) }
+}
+
+export interface GrantHeard {
+  /** Charges beyond what was honoured, by day: to be refunded to the advertiser, who was promised a hard cap. */
+  readonly reversed: readonly { readonly start: number; readonly amountMicros: Micros }[]
+}
+
+/** The totals to tell, of the current fence; and of older ones, one report each, until they are honoured. */
+export function reportsOf(parent: FarParent, shard: Shard, wanted: ShardReport['wanted']): ShardReport[] {
+  const { campaign, shard: number } = parent
+  const head = { campaign, shard: number, echoed: parent.incarnation }
+  const reports: ShardReport[] = []
+  for (const closed of parent.closed) {
+    reports.push({ ...head, fence: closed.fence, days: [totalsOf(closed)], wanted: [] })
+  }
+  reports.push({ ...head, fence: parent.fence, days: shard.days.map(totalsOf), wanted })
+  return reports
+}
+
+/** What the shard would like to have unspent today, and near midnight tomorrow. */
+export function wantedOf(
+  parent: FarParent,
+  shard: Shard,
+  now: number,
+  shortMicros: number,
+): ShardReport['wanted'] {
+  if (shortMicros === 0 && (parent.stopped || now < parent.quietUntil)) return []
+  const wanted: ShardReport['wanted'][number][] = []
+  for (const day of shard.days) {
+    const isToday = now >= day.start && now < day.end
+    const isTomorrow = now < day.start && now >= day.start - TOMORROW_MS
+    if (!isToday && !isTomorrow) continue
+    const ahead = Math.max(parent.rate * HORIZON_SECONDS, LEAST_PRICES * unitPrice(shard))
+    wanted.push({
+      start: day.start,
+      micros: Math.ceil(reserveTarget(shard, day, now) + ahead + (isToday ? shortMicros : 0)),
+    })
+  }
+  return wanted
+}
+
+/** Gives back what the shard does not need: all that is free of a day that is over, most of it where money is scarce. */
+export function returnSurplus(parent: FarParent, shard: Shard, now: number): boolean {
+  let returned = false
+  let unused = false
+  for (const day of shard.days) {
+    const free = freeMicros(shard, day, now)
+    const surplus = free - keepOf(parent, shard, day, now)
+    if (surplus <= 0) continue
+    giveBack(day, surplus)
+    returned = true
+    if (surplus >= unitPrice(shard) && now < day.end) unused = true
+  }
+  if (unused && parent.scarce && parent.rate < unitPrice(shard)) {
+    // Many shards, little money: whoever has requests is not to wait for those that have none.
+    parent.quietUntil = now + parent.backoffMs
+    parent.backoffMs = Math.min(BACKOFF_MS_MAX, 2 * parent.backoffMs)
+  }
+  return returned
+}
+
+function keepOf(parent: FarParent, shard: Shard, day: ShardDay, now: number): number {
+  if (now >= day.end || parent.stopped) return 0
+  if (!parent.scarce) return 2 * Math.max(parent.rate * HORIZON_SECONDS, LEAST_PRICES * unitPrice(shard))
+  const soon = parent.rate * SCARCE_SECONDS
+  // Money that does not pay for one more is of use only together with the others' fragments.
+  if (unspent(day.link) < unitPrice(shard)) return 0
+  return soon
+}
+
+/** The parent has given this shard up: all that it had is the parent's again, and the shard starts from nothing. */
+function beginFence(parent: FarParent, shard: Shard, fence: number): void {
+  for (const day of shard.days) {
+    parent.closed.push({
+      fence: parent.fence,
+      day: day.day,
+      start: day.start,
+      end: day.end,
+      link: { ...day.link },
+    })
+    Object.assign(day.link, newLink())
+    day.leaseLeft = 0
+  }
+  parent.fence = fence
+}
+
+function settleHonoured(parent: FarParent, grant: ShardGrant): GrantHeard['reversed'] {
+  const reversed: GrantHeard['reversed'][number][] = []
+  for (const { fence, start, charged } of grant.honoured) {
+    const at = parent.closed.findIndex(closed => closed.fence === fence && closed.start === start)
+    if (at < 0) continue
+    const [closed] = parent.closed.splice(at, 1)
+    const amountMicros = micros(netCharged(closed!.link) - charged)
+    if (amountMicros > 0) reversed.push({ start, amountMicros })
+  }
+  return reversed
+}
+
+function totalsOf(day: ClosedDay | ShardDay): ShardReport['days'][number] {
+  const { granted, returned, charged, refunded } = day.link
+  return { day: day.day, start: day.start, end: day.end, granted, returned, charged, refunded }
+}

@@ -1,0 +1,209 @@
+import { assert } from '../core/assert.ts'
+import { type Micros, micros } from '../core/money.ts'
+import { availableMicros, type Balance } from './balance.ts'
+import {
+  awaitsEchoes,
+  type CampaignBudget,
+  type DayBudget,
+  type FarLink,
+  type FarShard,
+  grantable,
+} from './budget.ts'
+import { mergeTotals, netCharged, newLink, unspent } from './link.ts'
+import { newShardDay, unitPrice } from './shard.ts'
+import type { DayTotals, ShardGrant, ShardReport } from './shard-messages.ts'
+
+/**
+ * The campaign's side of its links to shards in other partitions and regions.
+ *
+ *   shard --report (totals, wanted)--> campaign --grant (totals)--> shard
+ *
+ * Money comes back by the shard's own `returned` only, never by time: a region that is cut off goes on within its grant.
+ * Where a region is given up, `fenceShard` ends its link: what was merged stands, and what the region says later is
+ * honoured from free money or else reversed.
+ */
+
+/** Share of the free money that the shards which want some may be given in one go. */
+const GRANT_SHARE = 0.5
+/** A shard that asked within this time is counted when scarce money is shared. */
+const WANTED_MS = 5000
+
+/** What the shell knows at the time of a report. */
+export interface GrantTerms {
+  readonly now: number
+  /** What pacing lets the campaign have out on a day, beyond what is out: micros. */
+  readonly allowance: number
+  readonly pacing: number
+  readonly stopped: boolean
+}
+
+/** Takes a report in, grants what may be granted, and says where the link stands. */
+export function answerReport(
+  budget: CampaignBudget,
+  balance: Balance,
+  report: ShardReport,
+  terms: GrantTerms,
+): ShardGrant {
+  const shard = farShard(budget, report.shard)
+  const honoured: ShardGrant['honoured'][number][] = []
+  if (report.fence < shard.fence) {
+    for (const said of report.days) {
+      const charged = settleClosed(budget, balance, report, said)
+      honoured.push({ fence: report.fence, start: said.start, charged })
+    }
+  } else {
+    // The parent was restored to a time before this fence was raised.
+    shard.fence = report.fence
+    for (const said of report.days) mergeReport(budget, balance, report, said)
+    shard.echoed = Math.max(shard.echoed, report.echoed)
+  }
+  if (report.fence === shard.fence) grantWanted(budget, balance, shard, report, terms)
+  const scarce = terms.now - (budget.scarceAt ?? Number.NEGATIVE_INFINITY) < WANTED_MS
+  return grantTo(budget, report, shard, { ...terms, scarce, honoured })
+}
+
+/** Gives a shard's region up: nothing more of its money is the shard's. What it has not told of is free again. */
+export function fenceShard(budget: CampaignBudget, balance: Balance, number: number): void {
+  const shard = farShard(budget, number)
+  for (const day of budget.days) {
+    const link = day.far?.[linkKey(number, shard.fence)]
+    if (link === undefined || link.closed === true) continue
+    const freed = unspent(link)
+    link.closed = true
+    link.returned = micros(link.returned + freed)
+    balance.reserved = micros(balance.reserved - freed)
+  }
+  shard.fence++
+}
+
+/** After a restore from a backup: nothing is granted until all have said what they were granted before. */
+export function beginIncarnation(budget: CampaignBudget, incarnation: number): void {
+  assert(incarnation > (budget.incarnation ?? 0), 'an incarnation is newer than all before it')
+  budget.incarnation = incarnation
+}
+
+function farShard(budget: CampaignBudget, number: number): FarShard {
+  budget.far ??= {}
+  budget.far[number] ??= { fence: 0, echoed: budget.incarnation ?? 0, wantedAt: Number.NEGATIVE_INFINITY }
+  return budget.far[number]
+}
+
+function linkKey(shard: number, fence: number): string {
+  return `${shard}:${fence}`
+}
+
+function linkOf(day: DayBudget, shard: number, fence: number): FarLink {
+  const key = linkKey(shard, fence)
+  day.far ??= {}
+  day.far[key] ??= newLink()
+  return day.far[key]
+}
+
+/** The day that a shard speaks of. A parent restored from a backup may not have opened it yet. */
+function dayNamed(budget: CampaignBudget, said: DayTotals): DayBudget | null {
+  const known = budget.days.find(day => day.start === said.start)
+  if (known !== undefined) return known
+  const last = budget.days.at(-1)
+  // Older than all that is kept: nothing can be charged to it any more.
+  if (last !== undefined && said.start < last.start) return null
+  const day = newShardDay(said)
+  budget.days.push(day)
+  return day
+}
+
+function mergeReport(budget: CampaignBudget, balance: Balance, report: ShardReport, said: DayTotals): void {
+  const day = dayNamed(budget, said)
+  if (day === null) return
+  const link = linkOf(day, report.shard, report.fence)
+  const reserved = unspent(link)
+  const charged = netCharged(link)
+  mergeTotals(link, {
+    granted: micros(said.granted),
+    returned: micros(said.returned),
+    charged: micros(said.charged),
+    refunded: micros(said.refunded),
+  })
+  balance.reserved = micros(balance.reserved + unspent(link) - reserved)
+  balance.balance = micros(balance.balance - (netCharged(link) - charged))
+}
+
+/** What a region says of charges after it was given up: honoured once, from free money only. */
+function settleClosed(
+  budget: CampaignBudget,
+  balance: Balance,
+  report: ShardReport,
+  said: DayTotals,
+): Micros {
+  const day = dayNamed(budget, said)
+  if (day === null) return micros(0)
+  const link = linkOf(day, report.shard, report.fence)
+  if (link.settled !== true && !awaitsEchoes(budget)) {
+    link.closed = true
+    link.settled = true
+    const late = said.charged - said.refunded - netCharged(link)
+    const honoured = micros(Math.max(0, Math.min(late, grantable(budget, day, balance))))
+    link.granted = micros(link.granted + honoured)
+    link.charged = micros(link.charged + honoured)
+    balance.balance = micros(balance.balance - honoured)
+    assert(unspent(link) === 0, 'a closed link has nothing to spend')
+  }
+  return netCharged(link)
+}
+
+function grantWanted(
+  budget: CampaignBudget,
+  balance: Balance,
+  shard: FarShard,
+  report: ShardReport,
+  terms: GrantTerms,
+): void {
+  for (const wanted of report.wanted) {
+    const day = budget.days.find(({ start }) => start === wanted.start)
+    if (day === undefined || terms.stopped || terms.now >= day.end) continue
+    const link = linkOf(day, report.shard, shard.fence)
+    const missing = wanted.micros - unspent(link)
+    if (missing <= 0) continue
+    shard.wantedAt = terms.now
+    const room = Math.min(grantable(budget, day, balance), terms.allowance)
+    const price = unitPrice(budget)
+    const share = Math.floor((GRANT_SHARE * room) / activeShards(budget, terms.now))
+    const granted = Math.min(missing, Math.max(share, Math.min(price, room)))
+    if (granted < missing) budget.scarceAt = terms.now
+    // Money that does not pay for one more stays where all the fragments come together.
+    if (granted <= 0 || unspent(link) + granted < price) continue
+    link.granted = micros(link.granted + granted)
+    balance.reserved = micros(balance.reserved + granted)
+    assert(availableMicros(balance) >= 0, 'a balance was granted twice')
+  }
+}
+
+function activeShards(budget: CampaignBudget, now: number): number {
+  let active = 0
+  for (const shard of Object.values(budget.far ?? {})) if (now - shard.wantedAt < WANTED_MS) active++
+  return Math.max(1, active)
+}
+
+function grantTo(
+  budget: CampaignBudget,
+  to: { readonly campaign: number; readonly shard: number },
+  shard: FarShard,
+  said: Pick<ShardGrant, 'stopped' | 'scarce' | 'pacing' | 'honoured'>,
+): ShardGrant {
+  const days: ShardGrant['days'][number][] = []
+  for (const day of budget.days) {
+    const link = day.far?.[linkKey(to.shard, shard.fence)]
+    if (link === undefined && day !== budget.days.at(-1)) continue
+    days.push({ day: day.day, start: day.start, end: day.end, granted: link?.granted ?? 0 })
+  }
+  return {
+    campaign: to.campaign,
+    shard: to.shard,
+    fence: shard.fence,
+    incarnation: budget.incarnation ?? 0,
+    days,
+    stopped: said.stopped,
+    scarce: said.scarce,
+    pacing: said.pacing,
+    honoured: said.honoured,
+  }
+}
