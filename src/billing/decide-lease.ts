@@ -12,7 +12,8 @@ export function decideEpochOpened(turn: Turn, { epoch, holdMs }: EpochOpenedReco
   if (holdMs !== undefined) partition.head.holdMs = holdMs
   for (const campaign of inOrder(partition.reserving)) {
     const money = budgetOf(partition, campaign)
-    if (money === null) continue
+    // One that has nothing out any more is not found after a restart either.
+    if (money === null || !isReserving(money.budget)) continue
     openEpoch(money.budget, epoch, 0)
     rebalance(money.budget, money.balance, partition.head.time)
     changes.touchBudget(partition.number, campaign)
