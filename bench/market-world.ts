@@ -110,6 +110,8 @@ function grantFor(ask: LeaseAsk): LeaseGrant {
       grantedThousandths: PLENTY_THOUSANDTHS + chosenThousandths,
       pacing: pacingOf(campaign, campaignCount),
       stopped: false,
+      scarce: false,
+      closed: false,
     })),
   }
 }

@@ -70,7 +70,7 @@ export async function openMarket(campaigns: number, requests: readonly BidReques
   const columns = newEdgeColumns()
   const catalog = new CatalogReader()
   const adTexts = new AdTexts(catalog)
-  const leases = new Leases(1, catalog, columns)
+  const leases = new Leases(1, PARTITIONS, catalog, columns)
   const line = new MessageChannel()
   const builder = new Worker(new URL('../src/wiring/builder-thread.ts', import.meta.url))
   const world = new Worker(new URL('./market-world.ts', import.meta.url))
@@ -79,12 +79,13 @@ export async function openMarket(campaigns: number, requests: readonly BidReques
   const complete = Promise.withResolvers<void>()
   builder.onmessage = ({ data }: MessageEvent<FromBuilder>) => {
     if (data.kind !== 'snapshot' || !catalog.install(data.snapshot)) return
-    leases.settle()
+    leases.settle(clock.now())
     adTexts.forget()
     installed++
     complete.resolve()
   }
   world.onmessage = ({ data }: MessageEvent<FromWorld>) => {
+    recordChosen()
     for (const grant of data.grants) leases.onGrant(grant, clock.now())
   }
   builder.postMessage(
@@ -115,12 +116,15 @@ export async function openMarket(campaigns: number, requests: readonly BidReques
     sampler: new Sampler(sample),
     answers: newAnswers(edge),
   }
-  const asking = setInterval(() => {
+  function recordChosen(): void {
+    const now = clock.now()
     serving.drainChosen((_slot, campaign, impressions, thousandths, variance) =>
-      leases.record(campaign, impressions, thousandths, variance * 1e6),
+      leases.record(campaign, impressions, thousandths, variance * 1e6, now),
     )
-    leases.end(clock.now())
-    const asks = leases.asks(clock.now(), PARTITIONS)
+  }
+  const asking = setInterval(() => {
+    recordChosen()
+    const asks = leases.turn(clock.now())
     if (asks.length > 0) world.postMessage({ kind: 'ask', asks } satisfies ToWorld)
   }, ASK_MS)
   const counting = setInterval(() => deps.requestCounts.take(), COUNTS_MS)
