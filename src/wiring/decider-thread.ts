@@ -28,6 +28,7 @@ let store: SqliteStore | null = null
 let log: LogPort | null = null
 let scheduled = false
 let storeIsAway = false
+let triedAt = 0
 let closing = false
 
 self.onmessage = ({ data }) => {
@@ -86,13 +87,13 @@ async function open(options: Extract<ToDecider, { kind: 'open' }>): Promise<void
 }
 
 function drain(): void {
-  if (scheduled || decider === null || decider.isBackedUp) return
+  if (scheduled || decider === null || storeIsAway || decider.isBackedUp) return
   scheduled = true
   // A batch after the messages that have arrived: one commit for all that came in one go.
   setImmediate(() => {
     scheduled = false
     try {
-      if (decider !== null && decider.batch() > 0) drain()
+      if (decider !== null && !storeIsAway && decider.batch() > 0) drain()
     } catch (error) {
       stop(error)
     }
@@ -103,11 +104,11 @@ async function turns(renew: () => Decider): Promise<void> {
   while (!closing) {
     await decider?.turn().catch(stop)
     drain()
-    await new Promise(resolve => setTimeout(resolve, decider === null ? RETRY_MS : TURN_MS))
-    if (decider === null && storeIsAway && !closing) await resume(renew)
+    await new Promise(resolve => setTimeout(resolve, TURN_MS))
+    if (storeIsAway && performance.now() - triedAt >= RETRY_MS) await resume(renew)
   }
   try {
-    while (decider !== null && decider.batch() > 0) await Promise.resolve()
+    while (decider !== null && !storeIsAway && decider.batch() > 0) await Promise.resolve()
   } catch (error) {
     // The log has it, and the next start decides it.
     stop(error)
@@ -118,18 +119,21 @@ async function turns(renew: () => Decider): Promise<void> {
 }
 
 /**
- * A store that cannot be written is tried again: the disk may have room again, another program may let it go. A bug of
- * ours is not: nothing is decided any more. The log keeps all either way, and nodes hear nothing of their treasury.
+ * A store that cannot be written is tried again: the disk may have room again, another program may let it go. Until
+ * then nothing is decided, and the treasury goes on from memory with what it has leased. A bug of ours ends both.
+ * The log keeps all either way.
  */
 function stop(error: unknown): void {
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  decider = null
   storeIsAway = isPassing(error)
+  if (!storeIsAway) decider = null
+  triedAt = performance.now()
   self.postMessage({ kind: storeIsAway ? 'paused' : 'failed', message })
 }
 
 /** All state is dropped and read again, under a new epoch: what the failed batch had decided never was. */
 async function resume(renew: () => Decider): Promise<void> {
+  triedAt = performance.now()
   try {
     const renewed = renew()
     await renewed.start()

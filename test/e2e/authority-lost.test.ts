@@ -7,9 +7,9 @@ const PRICE_MICROS = 10_000
 const CPC = { model: 'cpc', amountMicros: PRICE_MICROS } as const
 const LEASE_MS = 5000
 
-test('a store that another program holds: closed campaigns stop, open ones at the end of their lease, nothing is lost', async () => {
+test('a treasury that answers no more: closed campaigns stop, open ones at the end of their lease, nothing is lost', async () => {
   const farthing = await Installation.start()
-  let holder: Database | null = null
+  const store = new Database(join(farthing.data, 'store.sqlite'))
   try {
     const open = await farthing.campaign(CPC)
     const closed = await farthing.campaign(CPC, { whenAuthorityLost: 'closed' })
@@ -23,8 +23,8 @@ test('a store that another program holds: closed campaigns stop, open ones at th
     await Bun.sleep(LEASE_MS + 500)
     expect([await chosen(open), await chosen(closed)]).toEqual([true, true])
 
-    holder = new Database(join(farthing.data, 'store.sqlite'))
-    holder.run('BEGIN IMMEDIATE')
+    // The decider meets a store that is not as it left it, and stops for good.
+    store.run('ALTER TABLE rollup RENAME TO taken_away')
     const since = performance.now()
     for (const one of shown) expect((await farthing.browse(one.clickUrl)).status).toBe(302)
     expect(
@@ -48,8 +48,10 @@ test('a store that another program holds: closed campaigns stop, open ones at th
     expect(openAfter).toBeGreaterThan(closedAfter + 1000)
     expect(openAfter).toBeLessThan(LEASE_MS + 1500)
 
-    holder.run('ROLLBACK')
-    expect(await eventually(readiness, status => status === 200)).toBe(200)
+    await farthing.kill()
+    store.run('ALTER TABLE taken_away RENAME TO rollup')
+    await farthing.restart()
+    expect(await readiness()).toBe(200)
     for (const one of shown) {
       expect(await farthing.chargeIn(one.impressionId, 'charged')).toMatchObject({
         state: 'charged',
@@ -66,7 +68,32 @@ test('a store that another program holds: closed campaigns stop, open ones at th
     expect(await runFarthing(['verify', '--data', farthing.data])).toMatchObject({ code: 0 })
     expect(await runFarthing(['rebuild', '--data', farthing.data])).toMatchObject({ code: 0 })
   } finally {
-    holder?.close()
+    store.close()
+    await farthing.remove()
+  }
+}, 40_000)
+
+test('a store that another program holds for a while: ads go on, clicks wait, and are charged once after it', async () => {
+  const farthing = await Installation.start()
+  const store = new Database(join(farthing.data, 'store.sqlite'))
+  try {
+    const scene = await farthing.campaign(CPC)
+    const shown = await farthing.serve(scene)
+    await farthing.browse(shown.impressionUrl)
+    await Bun.sleep(600)
+    store.run('BEGIN IMMEDIATE')
+    expect((await farthing.browse(shown.clickUrl)).status).toBe(302)
+    const readiness = async () => (await farthing.call('GET', '/readyz')).status
+    expect(await eventually(readiness, status => status === 503)).toBe(503)
+    await farthing.serve(scene)
+    store.run('ROLLBACK')
+    expect(await eventually(readiness, status => status === 200)).toBe(200)
+    expect(await farthing.chargeIn(shown.impressionId, 'charged')).toMatchObject({ duplicates: 0 })
+    await farthing.serve(scene)
+    const { balanceMicros } = await farthing.must(200, 'GET', `/v1/advertisers/${scene.advertiserId}`)
+    expect(balanceMicros).toBe(DEPOSIT_MICROS - PRICE_MICROS)
+  } finally {
+    store.close()
     await farthing.remove()
   }
 }, 40_000)

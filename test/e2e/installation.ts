@@ -43,17 +43,27 @@ export async function runFarthing(args: readonly string[], msMax = 20_000): Prom
 
 /** A `farthing serve` of its own on a free port and in a temporary data folder. */
 export class Installation {
-  readonly data = mkdtempSync(join(tmpdir(), 'farthing-e2e-'))
   url = ''
   private child: ChildProcess | null = null
   private inside: { close(): Promise<void> } | null = null
   /** What the wall clock of the next start is off by. */
   clockOffsetMs = 0
 
-  private constructor(private readonly flags: readonly string[]) {}
+  private constructor(
+    private readonly flags: readonly string[],
+    readonly data = mkdtempSync(join(tmpdir(), 'farthing-e2e-')),
+  ) {}
 
-  static async start(...flags: string[]): Promise<Installation> {
-    const installation = new Installation(flags)
+  static start(...flags: string[]): Promise<Installation> {
+    return Installation.started(new Installation(flags))
+  }
+
+  /** In a folder of the caller's. */
+  static at(data: string, ...flags: string[]): Promise<Installation> {
+    return Installation.started(new Installation(flags, data))
+  }
+
+  private static async started(installation: Installation): Promise<Installation> {
     try {
       await installation.restart()
     } catch (error) {
@@ -73,6 +83,10 @@ export class Installation {
     return installation
   }
 
+  get pid(): number {
+    return this.child?.pid ?? 0
+  }
+
   async restart(): Promise<void> {
     const child = launch(['serve', '--port', '0', '--data', this.data, ...this.flags], {
       FARTHING_CLOCK_OFFSET_MS: String(this.clockOffsetMs),
@@ -87,6 +101,7 @@ export class Installation {
     }
     child.stdout!.on('data', read)
     child.stderr!.on('data', read)
+
     child.on('exit', code => ready.reject(new Error(`farthing serve ended with ${code}: ${output}`)))
     const timer = setTimeout(() => ready.reject(new Error(`not ready: ${output}`)), START_MS_MAX)
     try {
