@@ -29,6 +29,7 @@ export class SmallDisk {
   empty(): void {
     if (this.mounted) rmSync(join(this.path, 'ballast'), { force: true })
     else if (this.limited !== null) this.limit(this.limited, 'unlimited')
+    this.limited = null
   }
 
   remove(): void {
