@@ -10,6 +10,7 @@ import { benchBilling } from './billing.ts'
 import { benchClicks } from './clicks.ts'
 import { benchIngest, INGEST_CPU_MICROS_MAX } from './ingest.ts'
 import { benchLog } from './log.ts'
+import { benchSoak } from './soak.ts'
 
 interface Row {
   readonly what: string
@@ -91,11 +92,17 @@ export async function bench(args: readonly string[]): Promise<number> {
   const ids = await ingestedIds(short)
   add('ingested ids, look-up of a new one', ids.missNs, 'ns', 1000, 'goal')
 
+  const soaked = await benchSoak(short)
+  const minutes = (soaked.seconds / 60).toFixed(soaked.seconds < 60 ? 1 : 0)
+  add(`memory, growth in ${minutes} min of load`, soaked.grownMb, 'MB', 32, 'flat, but for garbage')
+  add('memory, at its end', soaked.endMb, 'MB')
+  add('write-ahead logs, the longest', soaked.walMbMost, 'MB', 32, 'twice a checkpoint')
+
   print(rows)
   const seconds = (performance.now() - startedAt) / 1000
   console.log(`\n${seconds.toFixed(0)} s on ${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown'}`)
   if (json !== null) {
-    const details = { clicks, billing, decisions, sockets, halfLoad, logs, ingest, ids }
+    const details = { clicks, billing, decisions, sockets, halfLoad, logs, ingest, ids, soaked }
     writeFileSync(json, `${JSON.stringify({ at: new Date(), short, seconds, rows, details }, null, 2)}\n`)
   }
   return 0
