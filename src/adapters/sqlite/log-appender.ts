@@ -6,6 +6,8 @@ import type { AppendMessage, CommitMessage } from './log-messages.ts'
 
 /** What may wait for the disk: at 90 bytes an event, 350,000 events; a disk that is further behind is overloaded. */
 export const WAITING_BYTES_MAX = 32 << 20
+/** What gathers behind a commit leaves at once when it is so large: one commit must not keep the next for long. */
+const GATHERED_BYTES_MAX = 1 << 20
 
 interface Flush {
   readonly promise: Promise<void>
@@ -16,14 +18,16 @@ interface Flush {
 }
 
 /**
- * The near end of a line to the log thread. What is written within one turn of the event loop leaves as one message,
- * and one promise tells all who wrote it. A flush is gathering, then sent, then answered; all sent are answered in order.
+ * The near end of a line to the log thread. What is written while a commit is under way gathers and leaves as one
+ * message when that commit is answered, and one promise tells all who wrote it: a message costs this thread 4 us, and
+ * one for each turn of the event loop came to a quarter of a click. A flush is gathering, then sent, then answered;
+ * all sent are answered in order.
  */
 export class LogAppender {
   readonly partitions: number
   private readonly post: (message: AppendMessage, transfer: ArrayBuffer[]) => void
   private readonly waitingBytesMax: number
-  /** The hot path: write into it, then await `flushed()` in the same turn. */
+  /** The hot path: write into it, then ask for `flushed()` before the first `await`. */
   readonly buffer = new RecordBuffer()
   private gathering: Flush | null = null
   private readonly sent: Flush[] = []
@@ -58,19 +62,14 @@ export class LogAppender {
   }
 
   /**
-   * Resolves when all that is in the buffer is durable. One promise for all who ask in the same turn of the event loop,
-   * so it must be asked for before the first `await` behind the write.
+   * Resolves when all that is in the buffer is durable. One promise for all whose records leave together, so it must be
+   * asked for before the first `await` behind the write.
    */
   flushed(): Promise<void> {
     if (this.ended !== null) return Promise.reject(this.ended)
-    if (this.gathering !== null) return this.gathering.promise
-    if (this.buffer.byteLength === 0) return this.last
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    promise.catch(() => {})
-    this.gathering = { promise, resolve, reject, id: 0, bytes: 0 }
-    this.last = promise
-    // Not a microtask: those run after each request, an immediate runs after all requests that came in together.
-    setImmediate(() => this.send())
+    if (this.gathering === null && this.buffer.byteLength === 0) return this.last
+    const { promise } = this.gathering ?? this.gather()
+    if (this.buffer.byteLength >= GATHERED_BYTES_MAX) this.send()
     return promise
   }
 
@@ -81,6 +80,7 @@ export class LogAppender {
   }
 
   answered(commit: CommitMessage): void {
+    const before = this.sent.length
     while (this.sent.length > 0 && this.sent[0]!.id <= commit.through) {
       const flush = this.sent.shift()!
       this.bytesSent -= flush.bytes
@@ -89,6 +89,7 @@ export class LogAppender {
       else if (commit.failed !== null) flush.reject(new LogUnavailable(commit.failed))
       else flush.resolve()
     }
+    if (this.sent.length < before) this.sendIfIdle()
   }
 
   /** No answer will come any more: refuses all that waits and all that would. */
@@ -100,6 +101,20 @@ export class LogAppender {
     for (const flush of this.sent.splice(0)) flush.reject(this.ended)
     this.gathering?.reject(this.ended)
     this.gathering = null
+  }
+
+  private gather(): Flush {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    promise.catch(() => {})
+    this.last = promise
+    this.gathering = { promise, resolve, reject, id: 0, bytes: 0 }
+    // Not a microtask: those run after each request, an immediate runs after all requests that came in together.
+    if (this.sent.length === 0) setImmediate(() => this.sendIfIdle())
+    return this.gathering
+  }
+
+  private sendIfIdle(): void {
+    if (this.sent.length === 0) this.send()
   }
 
   private send(): void {
