@@ -89,7 +89,7 @@ export function startServer(options: ServerOptions): RunningServer {
       const query = url.indexOf('?', from)
       const path = query < 0 ? url.slice(from) : url.slice(from, query)
       const { method } = request
-      if (Number(request.headers.get('content-length') ?? 0) > INGEST_BYTES_MAX) {
+      if (!isRead(method) && Number(request.headers.get('content-length') ?? 0) > INGEST_BYTES_MAX) {
         return problemResponse(413, `A body may have ${INGEST_BYTES_MAX} bytes.`)
       }
       switch (path) {

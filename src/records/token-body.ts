@@ -66,6 +66,27 @@ export function readTokenBody(view: DataView, at: number): TokenBody {
   }
 }
 
+/** The one field, from the body's bytes: what a click needs before it is decided, without an object for the others. */
+export function readTokenCampaign(body: Uint8Array): number {
+  return uint48(body, 18)
+}
+
+export function readTokenAd(body: Uint8Array): number {
+  return uint48(body, 24)
+}
+
+/** The partition in the impression id: eight bits, across two bytes (core/ids.ts). */
+export function readTokenPartition(body: Uint8Array): number {
+  return ((body[12]! & 0x0f) << 4) | (body[13]! >>> 4)
+}
+
+function uint48(bytes: Uint8Array, at: number): number {
+  const high = (bytes[at]! << 8) | bytes[at + 1]!
+  const middle = (bytes[at + 2]! << 8) | bytes[at + 3]!
+  const low = (bytes[at + 4]! << 8) | bytes[at + 5]!
+  return high * 2 ** 32 + middle * 2 ** 16 + low
+}
+
 /** Writes all but the impression id, which `writeImpressionId` puts at `at + 2`. */
 export function writeTokenBody(view: DataView, at: number, body: Omit<TokenBody, 'impression'>): void {
   view.setUint8(at, TOKEN_BODY_VERSION)

@@ -1,7 +1,14 @@
 import { expect, test } from 'bun:test'
 import { randomFrom } from '../../test/random-campaigns.ts'
 import { nativeMac } from '../adapters/signing-mac.ts'
-import { TOKEN_BODY_BYTES, TOKEN_BODY_VERSION } from '../records/token-body.ts'
+import {
+  readTokenAd,
+  readTokenBody,
+  readTokenCampaign,
+  readTokenPartition,
+  TOKEN_BODY_BYTES,
+  TOKEN_BODY_VERSION,
+} from '../records/token-body.ts'
 import { portableMac, type SigningKey, TOKEN_CHARACTERS, TokenSigner } from './token.ts'
 
 const SEED = Number(process.env['SEED'] ?? 20261124)
@@ -21,6 +28,16 @@ function bodyOf(keyNumber: number): Uint8Array {
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+test('a field that is read alone is what reading the whole body gives', () => {
+  for (let i = 0; i < 1000; i++) {
+    const body = bodyOf(7)
+    const { ad, campaign, impression } = readTokenBody(new DataView(body.buffer), 0)
+    expect(readTokenAd(body)).toBe(ad)
+    expect(readTokenCampaign(body)).toBe(campaign)
+    expect(readTokenPartition(body)).toBe(impression.partition)
+  }
+})
 
 for (const [name, macOf] of [
   ['portable', portableMac],

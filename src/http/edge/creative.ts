@@ -42,14 +42,19 @@ export function adMarkup({ creative, clickUrl, impressionUrl, cacheBuster }: AdM
   )
 }
 
-/** A landing page with its macros filled in. */
+/** Whether the landing page of an ad asks for ids. */
+export function hasMacros(landingUrl: string): boolean {
+  return landingUrl.includes('${')
+}
+
+/** A landing page with its macros filled in. Ids are of letters, digits, `-` and `_`: they need no escapes. */
 export function landingPage(
   url: string,
   ids: { readonly clickId: string; readonly campaignId: string; readonly adId: string },
 ): string {
-  if (!url.includes('${')) return url
+  if (!hasMacros(url)) return url
   return url
-    .replaceAll('${CLICK_ID}', encodeURIComponent(ids.clickId))
-    .replaceAll('${CAMPAIGN_ID}', encodeURIComponent(ids.campaignId))
-    .replaceAll('${AD_ID}', encodeURIComponent(ids.adId))
+    .replaceAll('${CLICK_ID}', ids.clickId)
+    .replaceAll('${CAMPAIGN_ID}', ids.campaignId)
+    .replaceAll('${AD_ID}', ids.adId)
 }

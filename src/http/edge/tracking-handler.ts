@@ -1,11 +1,11 @@
-import { formatId, formatUuid, parseId, readImpressionKey } from '../../core/ids.ts'
+import { formatId, formatUuid, parseId, partitionOf } from '../../core/ids.ts'
 import { appendEvent } from '../../records/events.ts'
 import { RecordKind } from '../../records/record.ts'
-import { readTokenBody } from '../../records/token-body.ts'
+import { readTokenAd, readTokenCampaign, readTokenPartition } from '../../records/token-body.ts'
 import { clientAddress } from '../../screening/address.ts'
 import { isSpeculative, screen } from '../../screening/screen.ts'
 import { problemResponse } from '../problem.ts'
-import { landingPage } from './creative.ts'
+import { hasMacros, landingPage } from './creative.ts'
 import type { EdgeDependencies, EdgeRequest } from './dependencies.ts'
 
 /** The transparent GIF of one pixel. */
@@ -33,50 +33,47 @@ export function parameter(url: string, name: string): string | null {
 }
 
 /** `GET /i`: counts the impression; always the pixel. */
-export function handleImpression(
-  deps: EdgeDependencies,
-  { request, peer }: EdgeRequest,
-): Response | Promise<Response> {
+export function handleImpression(deps: EdgeDependencies, seen: EdgeRequest): Response | Promise<Response> {
   const { counters } = deps
-  const body = openToken(deps, request.url)
+  const { url } = seen.request
+  const body = openToken(deps, url)
   const pixel = new Response(PIXEL, { headers: PIXEL_HEADERS })
   if (body === null) {
     counters.add('forged')
     return pixel
   }
   counters.add('impressions')
-  const fromServer = parameter(request.url, 'b') === '1'
+  if (isShed(deps)) return pixel
+  append(deps, seen, body, RecordKind.impression, parameter(url, 'b') === '1')
   // A `burl` is answered to the exchange that pays by it: what was acknowledged must not be lost with this process.
-  return afterRecord(deps, pixel, () =>
-    append(deps, { request, peer, body, kind: RecordKind.impression, fromServer }),
-  )
+  return afterRecord(deps, pixel)
 }
 
 /** `GET /click`: counts the click once it is on disk, and goes to the landing page whatever is thought of it. */
-export function handleClick(
-  deps: EdgeDependencies,
-  { request, peer }: EdgeRequest,
-): Response | Promise<Response> {
+export function handleClick(deps: EdgeDependencies, seen: EdgeRequest): Response | Promise<Response> {
   const { counters } = deps
-  const body = openToken(deps, request.url)
+  const { url } = seen.request
+  const body = openToken(deps, url)
   if (body === null) {
-    const ad = parameter(request.url, 'adId')
-    if (ad !== null && parameter(request.url, 't') === null) return unsignedClick(deps, ad)
+    const ad = parameter(url, 'adId')
+    if (ad !== null && parameter(url, 't') === null) return unsignedClick(deps, ad)
     counters.add('forged')
     return problemResponse(400, 'The token of this link is not valid. Follow the link as it was served.')
   }
-  const token = readTokenBody(new DataView(body.buffer, body.byteOffset, body.byteLength), 0)
-  const facts = deps.ad(token.ad)
+  const ad = readTokenAd(body)
+  const facts = deps.ad(ad)
   if (facts === null) return problemResponse(404, 'There is no such ad.')
   counters.add('clicks')
-  const location = landingPage(facts.landingUrl, {
-    clickId: formatUuid(body, 2),
-    campaignId: formatId('campaign', token.campaign),
-    adId: formatId('ad', token.ad),
-  })
-  return afterRecord(deps, redirect(location), () =>
-    append(deps, { request, peer, body, kind: RecordKind.click, fromServer: false }),
-  )
+  const { landingUrl } = facts
+  const location = hasMacros(landingUrl) ? landingPage(landingUrl, idsIn(body)) : landingUrl
+  if (isShed(deps)) return redirect(location)
+  append(deps, seen, body, RecordKind.click, false)
+  return afterRecord(deps, redirect(location))
+}
+
+function idsIn(body: Uint8Array): { clickId: string; campaignId: string; adId: string } {
+  const campaignId = formatId('campaign', readTokenCampaign(body))
+  return { clickId: formatUuid(body, 2), campaignId, adId: formatId('ad', readTokenAd(body)) }
 }
 
 function unsignedClick(deps: EdgeDependencies, id: string): Response | Promise<Response> {
@@ -85,29 +82,32 @@ function unsignedClick(deps: EdgeDependencies, id: string): Response | Promise<R
   if (ad === null || facts === null) return problemResponse(404, 'There is no such ad.')
   deps.counters.add('unsignedClicks')
   const ids = { clickId: '', campaignId: formatId('campaign', facts.campaign), adId: id }
-  return afterRecord(deps, redirect(landingPage(facts.landingUrl, ids)), () =>
-    deps.log.buffer.json(RecordKind.unsignedClick, facts.campaign % 256, deps.clock.now(), { ad }),
-  )
+  const answer = redirect(landingPage(facts.landingUrl, ids))
+  if (isShed(deps)) return answer
+  deps.log.buffer.json(RecordKind.unsignedClick, partitionOf(facts.campaign), deps.clock.now(), { ad })
+  return afterRecord(deps, answer)
+}
+
+/** The log is far behind: nothing is written. People still reach the page that they asked for; the event is lost. */
+function isShed({ log, counters }: EdgeDependencies): boolean {
+  if (!log.overloaded) return false
+  counters.add('shed')
+  counters.add('lost')
+  return true
 }
 
 /**
- * Answers once the record is on disk. The disk may be full, the log away or far behind: people still reach the page
- * that they asked for, what they did is counted as lost, and never billed.
+ * Answers once the record is on disk. Where the disk is full or the log away, people still reach the page that they
+ * asked for, what they did is counted as lost, and never billed.
  */
-async function afterRecord(deps: EdgeDependencies, response: Response, write: () => void): Promise<Response> {
-  const { log, counters } = deps
-  if (log.overloaded) {
-    counters.add('shed')
-    counters.add('lost')
-    return response
-  }
-  write()
-  try {
-    await log.flushed()
-  } catch {
-    counters.add('lost')
-  }
-  return response
+function afterRecord({ log, counters }: EdgeDependencies, response: Response): Promise<Response> {
+  return log.flushed().then(
+    () => response,
+    () => {
+      counters.add('lost')
+      return response
+    },
+  )
 }
 
 function redirect(location: string): Response {
@@ -124,15 +124,13 @@ function openToken(deps: EdgeDependencies, url: string): Uint8Array | null {
 
 function append(
   deps: EdgeDependencies,
-  event: EdgeRequest & {
-    readonly body: Uint8Array
-    readonly kind: typeof RecordKind.impression | typeof RecordKind.click
-    readonly fromServer: boolean
-  },
+  { request, peer }: EdgeRequest,
+  token: Uint8Array,
+  kind: typeof RecordKind.impression | typeof RecordKind.click,
+  fromServer: boolean,
 ): void {
-  const { request, peer, body, kind, fromServer } = event
   const { headers } = request
-  const at = deps.clock.now()
+  const receivedAt = deps.clock.now()
   const verdict = screen(
     {
       kind: kind === RecordKind.click ? 'click' : 'impression',
@@ -144,17 +142,10 @@ function append(
         forwardedFor: headers.get('x-forwarded-for'),
         trusted: deps.trustedProxies,
       }),
-      at,
+      at: receivedAt,
     },
     deps,
   )
-  const { partition } = readImpressionKey(new DataView(body.buffer, body.byteOffset, body.byteLength), 2)
-  appendEvent(deps.log.buffer, {
-    kind,
-    partition,
-    receivedAt: at,
-    token: body,
-    verdict,
-    fromServer,
-  })
+  const partition = readTokenPartition(token)
+  appendEvent(deps.log.buffer, { kind, partition, receivedAt, token, verdict, fromServer })
 }
