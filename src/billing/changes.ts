@@ -35,6 +35,9 @@ export interface RollupRow {
   charges: number
   spend: number
   rejected: number
+  /** Of auctions, not told by servers: what the edge learns click rates from. Not stored. */
+  observedImpressions: number
+  observedClicks: number
 }
 
 /** A message that leaves after the commit: one effect, or many ingested events numbered one after the other. */
@@ -76,8 +79,8 @@ export class Changes {
   readonly budgets = new Map<number, Set<number>>()
   readonly balances = new Map<number, Set<number>>()
   readonly openBlocks = new Map<number, Set<string>>()
-  /** By partition, then `account\ncurrency`. */
-  readonly accounts = new Map<number, Map<string, number>>()
+  /** By partition, then currency, then account. */
+  readonly accounts = new Map<number, Map<string, Map<string, number>>>()
   readonly rollups = new Map<string, RollupRow>()
   readonly requests = new Map<string, { row: readonly number[]; requests: number }>()
   /** In order of sequence for each source and target. */
@@ -94,8 +97,6 @@ export class Changes {
   readonly released: { partition: number; campaign: number }[] = []
   /** Partitions that have new calendars. */
   readonly calendars = new Set<number>()
-  /** Clicks and impressions that count, for the learned click rates: ad, placement, impressions, clicks. */
-  readonly observed: number[] = []
   /** Events that are not billed, by the number of their reason. */
   readonly refused: number[] = new Array<number>(REASONS).fill(0)
 
@@ -135,13 +136,8 @@ export class Changes {
 
   post(partition: number, account: string, currency: string, amount: number): void {
     if (amount === 0) return
-    let accounts = this.accounts.get(partition)
-    if (accounts === undefined) {
-      accounts = new Map()
-      this.accounts.set(partition, accounts)
-    }
-    const key = `${account}\n${currency}`
-    accounts.set(key, (accounts.get(key) ?? 0) + amount)
+    const sums = mapOf(mapOf(this.accounts, partition), currency)
+    sums.set(account, (sums.get(account) ?? 0) + amount)
   }
 
   repeat(event: string, kind: number): void {
@@ -152,6 +148,15 @@ export class Changes {
 
 function lineOf(source: number, target: number): number {
   return source * PARTITIONS_MAX + target
+}
+
+function mapOf<K, L, V>(maps: Map<K, Map<L, V>>, key: K): Map<L, V> {
+  let map = maps.get(key)
+  if (map === undefined) {
+    map = new Map()
+    maps.set(key, map)
+  }
+  return map
 }
 
 function setOf<T>(sets: Map<number, Set<T>>, key: number): Set<T> {

@@ -67,8 +67,9 @@ export function decideClick(
 export function settleClick(turn: Turn, token: TokenBody, payload: DataView, at: number): void {
   const { partition, changes } = turn
   if (token.cpm) {
-    rollup(turn, token, turn.receivedAt).clicks++
-    changes.observed.push(token.ad, token.placement, 0, 1)
+    const row = rollup(turn, token, turn.receivedAt)
+    row.clicks++
+    row.observedClicks++
     return
   }
   const money = budgetOf(partition, token.campaign)
@@ -104,7 +105,7 @@ export function settleClick(turn: Turn, token: TokenBody, payload: DataView, at:
   row.clicks++
   row.charges++
   row.spend += amount
-  changes.observed.push(token.ad, token.placement, 0, 1)
+  row.observedClicks++
 }
 
 export function refuseClick(

@@ -58,7 +58,7 @@ export function decideImpression(
   partition.head.recent.push([boot, serial, turn.receivedAt])
   const row = rollup(turn, token, turn.receivedAt)
   row.impressions++
-  changes.observed.push(token.ad, token.placement, 1, 0)
+  row.observedImpressions++
   return true
 }
 

@@ -270,13 +270,19 @@ export class Decider {
     }
     const now = this.options.clock.now()
     let charged = 0
-    for (const row of changes.rollups.values()) charged += row.charges
     let repeated = 0
     for (const times of changes.repeats.values()) repeated += times
+    const observed: number[] = []
+    for (const { ad, placement, charges, observedImpressions, observedClicks } of changes.rollups.values()) {
+      charged += charges
+      if (observedImpressions + observedClicks > 0) {
+        observed.push(ad, placement, observedImpressions, observedClicks)
+      }
+    }
     this.options.tell({
       outcomes: changes.outcomes,
       catalog: changes.catalog,
-      observed: changes.observed,
+      observed,
       grants: [],
       decided: records.length,
       charged,

@@ -16,16 +16,16 @@ export function addEntry(turn: Turn, entry: NewEntry): EntryRow {
   const { partition, changes } = turn
   const { head } = partition
   head.chainSequence++
-  const unhashed = {
+  const row = {
     ...entry,
     number: partition.number * CHAIN_STRIDE + head.chainSequence,
     at: head.time,
     chargesRoot: entry.chargesRoot ?? null,
     postings: entry.postings ?? postingsOf(entry),
+    hash: '',
   }
-  const hash = entryHash(head.chainHash, entryJcsOf(unhashed, head.chainHash))
-  head.chainHash = hash
-  const row: EntryRow = { ...unhashed, hash }
+  row.hash = entryHash(head.chainHash, entryJcsOf(row, head.chainHash))
+  head.chainHash = row.hash
   changes.entries.push(row)
   for (const posting of row.postings)
     changes.post(partition.number, posting.account, entry.currency, posting.amountMicros)

@@ -104,6 +104,8 @@ export class Partition {
   /** Campaigns of an advertiser, and the campaign of an ad, by number. */
   readonly campaignsOf = new Map<number, number[]>()
   readonly campaignOfAd = new Map<number, number>()
+  /** The advertiser of a campaign, which never changes. */
+  private readonly advertisers = new Map<number, number>()
   readonly openBlocks = new Map<string, OpenBlock>()
   /** In order of deadline, as they came in. */
   readonly held = new Map<string, HeldClick>()
@@ -131,9 +133,9 @@ export class Partition {
     if (kind === 'campaign') this.indexCampaign(number, entity as Campaign, known)
   }
 
+  /** 0 for a campaign that is not known. */
   advertiserOf(campaign: number): number {
-    const entity = this.entities.campaign.get(campaign)
-    return entity === undefined ? 0 : (parseId('advertiser', entity.advertiserId) ?? 0)
+    return this.advertisers.get(campaign) ?? 0
   }
 
   private indexCampaign(number: number, campaign: Campaign, known: boolean): void {
@@ -143,6 +145,7 @@ export class Partition {
     }
     if (known) return
     const advertiser = parseId('advertiser', campaign.advertiserId) ?? 0
+    this.advertisers.set(number, advertiser)
     const campaigns = this.campaignsOf.get(advertiser)
     if (campaigns === undefined) this.campaignsOf.set(advertiser, [number])
     else campaigns.push(number)

@@ -45,6 +45,8 @@ export function rollup(
       charges: 0,
       spend: 0,
       rejected: 0,
+      observedImpressions: 0,
+      observedClicks: 0,
     }
     changes.rollups.set(key, row)
   }

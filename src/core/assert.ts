@@ -3,8 +3,12 @@ export class AssertionError extends Error {
   override name = 'AssertionError'
 }
 
-export function assert(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new AssertionError(message)
+/**
+ * `found` is what the message is about: a number written into a text for each assertion that holds took 80 ns, more
+ * than the decision that it guarded.
+ */
+export function assert(condition: boolean, message: string, found?: number): asserts condition {
+  if (!condition) throw new AssertionError(found === undefined ? message : `${message}: ${found}`)
 }
 
 /** For the default branch of an exhaustive switch. */

@@ -5,7 +5,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /** 48-bit unsigned integers, big-endian: ids and prices in tokens and records. */
 export function writeUint48(view: DataView, at: number, value: number): void {
-  assert(value >= 0 && value < 2 ** 48, `does not fit 48 bits: ${value}`)
+  assert(value >= 0 && value < 2 ** 48, 'does not fit 48 bits', value)
   view.setUint16(at, Math.floor(value / 2 ** 32))
   view.setUint32(at + 2, value >>> 0)
 }

@@ -9,12 +9,12 @@ export const MICROS_MAX = Number.MAX_SAFE_INTEGER
 export const PARTS_PER_MILLION = 1_000_000
 
 export function micros(value: number): Micros {
-  assert(Number.isSafeInteger(value), `not an amount in micros: ${value}`)
+  assert(Number.isSafeInteger(value), 'not an amount in micros', value)
   return value as Micros
 }
 
 export function cpmMicros(value: number): CpmMicros {
-  assert(Number.isSafeInteger(value), `not a CPM price in micros: ${value}`)
+  assert(Number.isSafeInteger(value), 'not a CPM price in micros', value)
   return value as CpmMicros
 }
 

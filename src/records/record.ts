@@ -68,7 +68,7 @@ export function writeHeader(
   partition: number,
   receivedAt: number,
 ): void {
-  assert(length <= RECORD_BYTES_MAX, `record of ${length} bytes is over the limit`)
+  assert(length <= RECORD_BYTES_MAX, 'a record is over the limit, bytes', length)
   view.setUint32(at, length)
   view.setUint8(at + 4, RECORD_VERSION)
   view.setUint8(at + 5, kind)

@@ -411,15 +411,16 @@ export class SqliteStore {
   }
 
   private writeSums(changes: Changes): void {
-    for (const [partition, accounts] of changes.accounts) {
-      for (const [key, amount] of accounts) {
-        if (amount === 0) continue
-        const split = key.lastIndexOf('\n')
-        this.run(
-          `INSERT INTO account (account, currency, partition, balance) VALUES (?, ?, ?, ?)
-           ON CONFLICT (account, currency, partition) DO UPDATE SET balance = balance + excluded.balance`,
-          [key.slice(0, split), key.slice(split + 1), partition, amount],
-        )
+    for (const [partition, currencies] of changes.accounts) {
+      for (const [currency, accounts] of currencies) {
+        for (const [account, amount] of accounts) {
+          if (amount === 0) continue
+          this.run(
+            `INSERT INTO account (account, currency, partition, balance) VALUES (?, ?, ?, ?)
+             ON CONFLICT (account, currency, partition) DO UPDATE SET balance = balance + excluded.balance`,
+            [account, currency, partition, amount],
+          )
+        }
       }
     }
     for (const row of changes.rollups.values()) {
