@@ -1,15 +1,26 @@
-/** Clicks through a real `./farthing serve`: redirects that are on disk, and how long billing takes after them. */
+/**
+ * Clicks through a real `./farthing serve`, on ads whose impressions came before: redirects that are on disk, as many
+ * as it takes, with what billing needs to catch up; then a steady rate that billing has to keep up with. Beside them,
+ * in the same run, the same handler without a log.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { capturedRequests } from '../test/captured-requests.ts'
-import { post, sendAll } from './load.ts'
+import { type ClickableCampaign, LANDING_URL, requestsFor, signClicks } from './click-tokens.ts'
+import { type LoadFigures, sendAll } from './load.ts'
 
 const ADMIN_KEY = 'bench-admin-key-0123456789abcdef'
 const CONNECTIONS = 256
-const AGENT =
-  'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36'
-const CAMPAIGNS = 16
+const ADVERTISERS = 4
+const CAMPAIGNS_EACH = 4
+const ADS_EACH = 4
+const PRICE_MICROS = 10_000
+const DEPOSIT_MICROS = 1_000_000_000_000
+const STEADY_PER_SECOND = 40_000
+/** Clicks that warm the code up. */
+const WARM = 30_000
+/** Clicks sooner than this after their impression would be refused. */
+const TOO_SOON_MS = 600
 
 export interface ClickFigures {
   readonly clicks: number
@@ -19,23 +30,53 @@ export interface ClickFigures {
   /** From the last redirect until billing has charged all; null where it had not within the bound. */
   readonly drainSeconds: number | null
   readonly charged: number
-  /** Clicks charged a second, from the first click to the end of the drain. */
-  readonly billedPerSecond: number
-  readonly serverCpuMicros: number
+  /** A click, billing and drain included. */
+  readonly cpuMicros: number
+  /** Of the thread that serves. */
+  readonly servingCpuMicros: number
+  readonly generatorCpuMicros: number
+  readonly withoutLog: Omit<LoadFigures, 'statuses' | 'seconds'> & {
+    readonly redirectsPerSecond: number
+    readonly servingCpuMicros: number
+  }
+  readonly steady: {
+    readonly redirectsPerSecond: number
+    readonly billedPerSecond: number
+    readonly p50Ms: number
+    readonly p99Ms: number
+    /** The furthest that billing was behind, looked at every 50 ms. */
+    readonly clicksBehindMax: number
+    readonly drainSeconds: number | null
+  }
 }
 
 export async function benchClicks(short: boolean): Promise<ClickFigures> {
-  const data = mkdtempSync(join(tmpdir(), 'farthing-bench-clicks-'))
+  const folder = mkdtempSync(join(tmpdir(), 'farthing-bench-clicks-'))
+  try {
+    const burst = short ? 150_000 : 1_000_000
+    const steady = STEADY_PER_SECOND * (short ? 3 : 15)
+    const { tokens, ...figures } = await withServer(folder, server => measure(server, folder, burst, steady))
+    return { ...figures, withoutLog: await withoutLog(folder, tokens, burst) }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+interface Server {
+  readonly url: string
+  readonly pid: number
+}
+
+async function withServer<T>(folder: string, body: (server: Server) => Promise<T>): Promise<T> {
   const child = Bun.spawn(
-    [process.execPath, `${import.meta.dir}/../src/main.ts`, 'serve', '--port', '0', '--data', data],
+    [process.execPath, `${import.meta.dir}/../src/main.ts`, 'serve', '--port', '0', '--data', folder],
     { env: { ...process.env, FARTHING_ADMIN_KEY: ADMIN_KEY }, stdout: 'pipe', stderr: 'inherit' },
   )
   try {
-    return await measure(await addressOf(child.stdout), short, child.pid)
+    return await body({ url: await addressOf(child.stdout), pid: child.pid })
   } finally {
     child.kill('SIGTERM')
     await Promise.race([child.exited, Bun.sleep(8000).then(() => child.kill('SIGKILL'))])
-    rmSync(data, { recursive: true, force: true })
   }
 }
 
@@ -51,117 +92,189 @@ async function addressOf(stdout: ReadableStream<Uint8Array<ArrayBuffer>>): Promi
   }
 }
 
-async function measure(url: string, short: boolean, pid: number): Promise<ClickFigures> {
-  await seed(url)
-  const tokens = await auctions(url, short ? 20_000 : 100_000)
-  const message = (path: string) => (i: number) => {
-    const peer = `X-Forwarded-For: 84.${20 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`
-    const head = `Host: 127.0.0.1\r\nUser-Agent: ${AGENT}\r\n${peer}`
-    return Buffer.from(`GET ${path}?t=${tokens[i]} HTTP/1.1\r\n${head}\r\n\r\n`)
-  }
-  const common = { url, connections: CONNECTIONS, limitMs: short ? 6000 : 30_000, count: tokens.length }
-  await sendAll({ ...common, message: message('/i') })
-  await settled(url, tokens.length, 10_000)
-  const chargedBefore = (await live(url)).charged
-  const cpuBefore = await cpuMicros(pid)
-  const startedAt = performance.now()
-  const load = await sendAll({ ...common, message: message('/click') })
-  const redirects = load.statuses.get(302) ?? 0
-  if (redirects !== load.answered) throw new Error(`answers were ${JSON.stringify([...load.statuses])}`)
-  const endedAt = performance.now()
-  const boundMs = short ? 10_000 : 60_000
-  let charged = 0
-  let changedAt = endedAt
-  for (;;) {
-    const now = performance.now()
-    const found = (await live(url)).charged - chargedBefore
-    if (found > charged) changedAt = now
-    charged = found
-    // Some clicks may be refused: it is over when nothing moves.
-    if (charged >= redirects || now - endedAt > boundMs || now - changedAt > 3000) break
-    await Bun.sleep(20)
-  }
+async function measure(server: Server, folder: string, burst: number, steady: number) {
+  const { url, pid } = server
+  const count = WARM + burst + steady
+  const tokens = signClicks(folder, await seed(url), PRICE_MICROS, count)
+  const { decided } = await live(url)
+  const shown = await load(url, requestsFor('/i', tokens), 0, count)
+  expectAll(shown, 200)
+  if ((await settled(url, 'decided', decided + count, 60_000)) === null) throw new Error('billing is stuck')
+  await Bun.sleep(TOO_SOON_MS)
+
+  const clicks = requestsFor('/click', tokens)
+  await load(url, clicks, 0, WARM)
+  await settled(url, 'charged', WARM, 10_000)
+  const before = await live(url)
+  const cpuBefore = await cpuOf(pid)
+  const fast = await load(url, clicks, WARM, burst)
+  expectAll(fast, 302)
+  const serving = (await cpuOf(pid)).servingMicros - cpuBefore.servingMicros
+  const drainSeconds = await settled(url, 'charged', before.charged + burst, 60_000)
+  const cpu = (await cpuOf(pid)).allMicros - cpuBefore.allMicros
+  const charged = (await live(url)).charged - before.charged
   return {
-    clicks: redirects,
-    redirectsPerSecond: redirects / load.seconds,
-    p50Ms: load.p50Ms,
-    p99Ms: load.p99Ms,
-    drainSeconds: charged >= redirects ? (changedAt - endedAt) / 1000 : null,
+    tokens,
+    clicks: fast.answered,
+    redirectsPerSecond: fast.answered / fast.seconds,
+    p50Ms: fast.p50Ms,
+    p99Ms: fast.p99Ms,
+    drainSeconds,
     charged,
-    billedPerSecond: (charged * 1000) / (changedAt - startedAt),
-    serverCpuMicros: ((await cpuMicros(pid)) - cpuBefore) / redirects,
+    cpuMicros: cpu / fast.answered,
+    servingCpuMicros: serving / fast.answered,
+    generatorCpuMicros: fast.cpuMicros,
+    steady: await measureSteady(url, clicks, WARM + burst, steady),
   }
 }
 
-async function seed(url: string): Promise<void> {
-  const advertiser = (await control(url, '/v1/advertisers', { name: 'Bench' })) as { id: string }
-  await control(url, `/v1/advertisers/${advertiser.id}/deposits`, { amountMicros: 1_000_000_000_000 })
-  const sizes = [
-    [300, 250],
-    [728, 90],
-    [160, 600],
-    [336, 280],
-  ] as const
-  for (let i = 0; i < CAMPAIGNS; i++) {
-    await control(url, '/v1/campaigns', {
-      advertiserId: advertiser.id,
-      name: `Campaign ${i}`,
-      bid: { model: 'cpc', amountMicros: 1_000_000 + i },
-      pacing: 'asap',
-      budget: {},
-      ads: sizes.map(([w, h]) => ({
-        name: `${w}x${h}`,
-        landingUrl: 'https://example.com/a',
-        creative: { kind: 'image', w, h, imageUrl: 'https://example.com/a.png' },
-      })),
-    })
+/** At a rate that billing has to keep up with: what it is behind at the end counts against it. */
+async function measureSteady(
+  url: string,
+  clicks: (index: number) => Uint8Array,
+  from: number,
+  count: number,
+): Promise<ClickFigures['steady']> {
+  const before = (await live(url)).charged
+  const startedAt = performance.now()
+  let clicksBehindMax = 0
+  let ended = false
+  const watching = (async () => {
+    while (!ended) {
+      const due = Math.min(count, ((performance.now() - startedAt) * STEADY_PER_SECOND) / 1000)
+      clicksBehindMax = Math.max(clicksBehindMax, due - ((await live(url)).charged - before))
+      await Bun.sleep(50)
+    }
+  })()
+  const figures = await load(url, clicks, from, count, STEADY_PER_SECOND)
+  const billed = (await live(url)).charged - before
+  const seconds = (performance.now() - startedAt) / 1000
+  ended = true
+  await watching
+  expectAll(figures, 302)
+  return {
+    redirectsPerSecond: figures.answered / figures.seconds,
+    billedPerSecond: billed / seconds,
+    p50Ms: figures.p50Ms,
+    p99Ms: figures.p99Ms,
+    clicksBehindMax: Math.round(clicksBehindMax),
+    drainSeconds: await settled(url, 'charged', before + count, 60_000),
   }
-  await Bun.sleep(1500)
 }
 
-async function control(url: string, path: string, body: unknown): Promise<unknown> {
+async function withoutLog(folder: string, tokens: Buffer, burst: number) {
+  const told = Promise.withResolvers<string>()
+  const child = Bun.spawn([process.execPath, `${import.meta.dir}/click-server.ts`, folder], {
+    ipc: message => told.resolve((message as { url: string }).url),
+    stdout: 'inherit',
+    stderr: 'inherit',
+  })
+  try {
+    const url = await told.promise
+    const clicks = requestsFor('/click', tokens)
+    await load(url, clicks, 0, WARM)
+    const before = await cpuOf(child.pid)
+    const { seconds, statuses: _, ...figures } = await load(url, clicks, WARM, burst)
+    const servingMicros = (await cpuOf(child.pid)).servingMicros - before.servingMicros
+    return {
+      ...figures,
+      redirectsPerSecond: figures.answered / seconds,
+      servingCpuMicros: servingMicros / figures.answered,
+    }
+  } finally {
+    child.kill()
+  }
+}
+
+function load(
+  url: string,
+  message: (index: number) => Uint8Array,
+  from: number,
+  count: number,
+  perSecond?: number,
+): Promise<LoadFigures> {
+  return sendAll({
+    url,
+    connections: CONNECTIONS,
+    limitMs: 60_000,
+    count,
+    message: index => message(from + index),
+    ...(perSecond === undefined ? {} : { perSecond }),
+  })
+}
+
+function expectAll({ statuses, answered }: LoadFigures, status: number): void {
+  if (statuses.get(status) !== answered) throw new Error(`answers were ${JSON.stringify([...statuses])}`)
+}
+
+async function seed(url: string): Promise<ClickableCampaign[]> {
+  const campaigns: ClickableCampaign[] = []
+  for (let i = 0; i < ADVERTISERS; i++) {
+    const { id } = await control<{ id: string }>(url, '/v1/advertisers', { name: `Advertiser ${i}` })
+    await control(url, `/v1/advertisers/${id}/deposits`, { amountMicros: DEPOSIT_MICROS })
+    for (let k = 0; k < CAMPAIGNS_EACH; k++) {
+      campaigns.push(
+        await control<ClickableCampaign>(url, '/v1/campaigns', {
+          advertiserId: id,
+          name: `Campaign ${k}`,
+          bid: { model: 'cpc', amountMicros: PRICE_MICROS },
+          budget: {},
+          ads: Array.from({ length: ADS_EACH }, (_, ad) => ({
+            name: `Ad ${ad}`,
+            landingUrl: LANDING_URL,
+            creative: { kind: 'image', w: 300, h: 250, imageUrl: 'https://example.com/a.png' },
+          })),
+        }),
+      )
+    }
+  }
+  return campaigns
+}
+
+async function control<T>(url: string, path: string, body: unknown): Promise<T> {
   const response = await fetch(url + path, {
     method: 'POST',
     headers: { Authorization: `Bearer ${ADMIN_KEY}`, 'Content-Type': 'application/json' },
     body: JSON.stringify(body),
   })
   if (response.status !== 201) throw new Error(`${path}: ${response.status} ${await response.text()}`)
-  return response.json()
+  return (await response.json()) as T
 }
 
-/** Tokens of ads as auctions gave them. */
-async function auctions(url: string, wanted: number): Promise<string[]> {
-  const messages = capturedRequests(10_000).map(request => post('/openrtb2/auction', JSON.stringify(request)))
-  const tokens: string[] = []
-  const until = performance.now() + 20_000 + wanted / 4
-  while (tokens.length < wanted && performance.now() < until) {
-    await sendAll({
-      url,
-      connections: 32,
-      limitMs: 4000,
-      count: wanted - tokens.length,
-      message: i => messages[i % messages.length]!,
-      onAnswer: ({ status, body }) => {
-        const token = status === 200 ? /\/click\?t=([\w-]+)"/.exec(body)?.[1] : undefined
-        if (token !== undefined) tokens.push(token)
-      },
-    })
+interface Live {
+  readonly charged: number
+  readonly decided: number
+}
+
+async function live(url: string): Promise<Live> {
+  return (await (await fetch(`${url}/live.json`)).json()) as Live
+}
+
+/** Seconds until the count is there; null where it is not within the bound. */
+async function settled(
+  url: string,
+  what: keyof Live,
+  least: number,
+  boundMs: number,
+): Promise<number | null> {
+  const startedAt = performance.now()
+  while ((await live(url))[what] < least) {
+    if (performance.now() - startedAt > boundMs) return null
+    await Bun.sleep(10)
   }
-  if (tokens.length < wanted / 2) throw new Error(`auctions gave ${tokens.length} tokens of ${wanted}`)
-  return tokens
+  return (performance.now() - startedAt) / 1000
 }
 
-async function live(url: string): Promise<{ charged: number; decided: number }> {
-  return (await (await fetch(`${url}/live.json`)).json()) as { charged: number; decided: number }
+/** Of Linux's accounts, in ticks of 10 ms. A process's first thread has the number of the process. */
+async function cpuOf(pid: number): Promise<{ allMicros: number; servingMicros: number }> {
+  const micros = async (path: string) => {
+    const fields = (await Bun.file(path).text()).split(') ')[1]!.split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * 10_000
+  }
+  return {
+    allMicros: await micros(`/proc/${pid}/stat`),
+    servingMicros: await micros(`/proc/${pid}/task/${pid}/stat`),
+  }
 }
 
-async function settled(url: string, least: number, boundMs: number): Promise<void> {
-  const until = performance.now() + boundMs
-  while ((await live(url)).decided < least && performance.now() < until) await Bun.sleep(50)
-}
-
-/** All threads, of Linux's accounts: hundredths of a second. */
-async function cpuMicros(pid: number): Promise<number> {
-  const fields = (await Bun.file(`/proc/${pid}/stat`).text()).split(') ')[1]!.split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * 10_000
-}
+if (import.meta.main) console.log(await benchClicks(process.argv.includes('--short')))

@@ -1,4 +1,7 @@
-/** A load generator of as little work as can be: keep-alive sockets, each with one request under way. */
+/**
+ * A load generator of as little work as can be: keep-alive sockets, each with one request under way. It shares the
+ * cores with what it measures, so answers are told apart by bytes and nothing is allocated for one.
+ */
 
 export interface Answer {
   readonly status: number
@@ -11,65 +14,81 @@ export interface LoadFigures {
   readonly p50Ms: number
   readonly p99Ms: number
   readonly statuses: ReadonlyMap<number, number>
+  /** Of the generator itself. */
+  readonly cpuMicros: number
 }
 
 interface Line {
-  pending: Buffer
+  /** An answer that came in parts, so far; null between answers. */
+  pending: Buffer | null
   sentAt: number
   index: number
 }
 
-/** Sends each message once, in order, over `connections` sockets; ends at `limitMs` at the latest. */
+const HEAD_END = Buffer.from('\r\n\r\n')
+const CONTENT_LENGTH = Buffer.from('Content-Length: ')
+const DIGIT_ZERO = 48
+
+/**
+ * Sends each message once, in order, over `connections` sockets; ends at `limitMs` at the latest. As fast as answers
+ * come, or `perSecond`: then a wait begins when the message was due, so that a stall counts for all that it kept back.
+ */
 export async function sendAll(options: {
   readonly url: string
   readonly connections: number
   readonly limitMs: number
   readonly count: number
+  /** May give the same buffer each time: it is sent before the next is asked for. */
   readonly message: (index: number) => Uint8Array
+  readonly perSecond?: number
   readonly onAnswer?: (answer: Answer, index: number) => void
 }): Promise<LoadFigures> {
   const { hostname, port } = new URL(options.url)
-  const waitsMs: number[] = []
-  const statuses = new Map<number, number>()
-  const startedAt = performance.now()
+  const { count, limitMs, perSecond, message, onAnswer } = options
+  const waitsMs = new Float64Array(count)
+  const byStatus = new Uint32Array(1000)
+  let sendingAt = performance.now()
   let next = 0
+  let answered = 0
   let open = 0
   const finished = Promise.withResolvers<void>()
   const sockets: Bun.Socket<Line>[] = []
+  const idle: Bun.Socket<Line>[] = []
 
-  function send(socket: Bun.Socket<Line>): void {
-    const now = performance.now()
-    if (next >= options.count || now - startedAt > options.limitMs) {
+  function send(socket: Bun.Socket<Line>, now: number): void {
+    if (next >= count || now - sendingAt > limitMs) {
       socket.end()
       return
     }
-    socket.data.index = next++
-    socket.data.sentAt = now
-    const message = options.message(socket.data.index)
+    const dueAt = perSecond === undefined ? now : sendingAt + (next * 1000) / perSecond
+    if (dueAt > now) {
+      idle.push(socket)
+      return
+    }
+    const line = socket.data
+    line.index = next++
+    line.sentAt = dueAt
+    const bytes = message(line.index)
     // Messages are of a few kilobytes, and the socket is idle: the kernel takes them whole.
-    if (socket.write(message) !== message.length) finished.reject(new Error('a request was not sent whole'))
+    if (socket.write(bytes) !== bytes.length) finished.reject(new Error('a request was not sent whole'))
   }
 
   function receive(socket: Bun.Socket<Line>, chunk: Buffer): void {
     const line = socket.data
-    const bytes = line.pending.length === 0 ? chunk : Buffer.concat([line.pending, chunk])
-    const head = bytes.indexOf('\r\n\r\n')
-    if (head < 0) {
+    const bytes = line.pending === null ? chunk : Buffer.concat([line.pending, chunk])
+    const head = bytes.indexOf(HEAD_END)
+    const bodyAt = head + HEAD_END.length
+    if (head < 0 || bytes.length < bodyAt + contentLength(bytes, bodyAt)) {
       line.pending = Buffer.from(bytes)
       return
     }
-    const text = bytes.toString('latin1', 0, head)
-    const status = Number(text.slice(9, 12))
-    const length = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? 0)
-    if (bytes.length < head + 4 + length) {
-      line.pending = Buffer.from(bytes)
-      return
-    }
-    line.pending = Buffer.alloc(0)
-    waitsMs.push(performance.now() - line.sentAt)
-    statuses.set(status, (statuses.get(status) ?? 0) + 1)
-    options.onAnswer?.({ status, body: bytes.toString('utf8', head + 4, head + 4 + length) }, line.index)
-    send(socket)
+    line.pending = null
+    const now = performance.now()
+    waitsMs[answered++] = now - line.sentAt
+    const status = numberAt(bytes, 9)
+    byStatus[status]!++
+    if (onAnswer !== undefined) onAnswer({ status, body: bytes.toString('utf8', bodyAt) }, line.index)
+    send(socket, now)
   }
 
   for (let i = 0; i < options.connections; i++) {
@@ -77,7 +96,7 @@ export async function sendAll(options: {
     const socket = await Bun.connect<Line>({
       hostname,
       port: Number(port),
-      data: { pending: Buffer.alloc(0), sentAt: 0, index: 0 },
+      data: { pending: null, sentAt: 0, index: 0 },
       socket: {
         data: receive,
         close: () => {
@@ -88,17 +107,53 @@ export async function sendAll(options: {
     })
     sockets.push(socket)
   }
-  const sendingAt = performance.now()
-  for (const socket of sockets) send(socket)
+  sendingAt = performance.now()
+  const cpu = process.cpuUsage()
+  for (const socket of sockets) send(socket, performance.now())
+  const pacing = setInterval(() => {
+    const now = performance.now()
+    for (const socket of idle.splice(0)) send(socket, now)
+  }, 1)
   const timeout = setTimeout(
-    () => finished.reject(new Error(`no answer within ${options.limitMs + 5000} ms`)),
-    options.limitMs + 5000,
+    () => finished.reject(new Error(`no answer within ${limitMs + 5000} ms`)),
+    limitMs + 5000,
   )
-  await finished.promise.finally(() => clearTimeout(timeout))
+  await finished.promise.finally(() => {
+    clearTimeout(timeout)
+    clearInterval(pacing)
+  })
   const seconds = (performance.now() - sendingAt) / 1000
-  waitsMs.sort((a, b) => a - b)
-  const at = (share: number) => waitsMs[Math.floor((waitsMs.length - 1) * share)] ?? 0
-  return { answered: waitsMs.length, seconds, p50Ms: at(0.5), p99Ms: at(0.99), statuses }
+  const used = process.cpuUsage(cpu)
+  const sorted = waitsMs.subarray(0, answered).sort()
+  const at = (share: number) => sorted[Math.floor((answered - 1) * share)] ?? 0
+  const statuses = new Map<number, number>()
+  byStatus.forEach((answers, status) => {
+    if (answers > 0) statuses.set(status, answers)
+  })
+  return {
+    answered,
+    seconds,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    statuses,
+    cpuMicros: (used.user + used.system) / Math.max(1, answered),
+  }
+}
+
+/** As Bun writes the header; a redirect or an empty answer may have none. */
+function contentLength(bytes: Buffer, end: number): number {
+  const at = bytes.indexOf(CONTENT_LENGTH)
+  return at < 0 || at >= end ? 0 : numberAt(bytes, at + CONTENT_LENGTH.length)
+}
+
+function numberAt(bytes: Buffer, at: number): number {
+  let number = 0
+  for (let i = at; i < bytes.length; i++) {
+    const digit = bytes[i]! - DIGIT_ZERO
+    if (digit < 0 || digit > 9) break
+    number = number * 10 + digit
+  }
+  return number
 }
 
 export function post(path: string, body: string): Uint8Array {

@@ -33,13 +33,45 @@ export async function bench(args: readonly string[]): Promise<number> {
   }
 
   const clicks = await benchClicks(short)
+  const { withoutLog, steady } = clicks
   add('clicks, durable redirects', clicks.redirectsPerSecond, '/s', 60_000, 'goal')
-  add('clicks, charged, drain included', clicks.billedPerSecond, '/s', 40_000, 'goal')
-  add('clicks, p50 at 256 connections', clicks.p50Ms, 'ms')
-  add('clicks, p99 at 256 connections', clicks.p99Ms, 'ms')
+  add(
+    'clicks, beside the handler without a log',
+    clicks.redirectsPerSecond,
+    '/s',
+    withoutLog.redirectsPerSecond,
+    'without a log',
+  )
+  add('clicks, p50 at 256 connections', clicks.p50Ms, 'ms', withoutLog.p50Ms, 'without a log')
+  add(
+    'clicks, p99 at 256 connections',
+    clicks.p99Ms,
+    'ms',
+    10,
+    `goal; ${withoutLog.p99Ms.toFixed(1)} without a log`,
+  )
+  add(
+    'clicks, CPU of the serving thread',
+    clicks.servingCpuMicros,
+    'us/click',
+    withoutLog.servingCpuMicros,
+    'without a log',
+  )
+  add('clicks, CPU of all, billing included', clicks.cpuMicros, 'us/click')
+  add('clicks, CPU of the load generator', clicks.generatorCpuMicros, 'us/click')
   add('clicks, drain after', clicks.drainSeconds ?? Number.NaN, 's')
   add('clicks, charged of redirected', clicks.charged, 'clicks', clicks.clicks, 'redirects')
-  add('clicks, CPU of all threads', clicks.serverCpuMicros, 'us/click')
+  add('clicks at a steady rate, redirected', steady.redirectsPerSecond, '/s', 40_000, 'goal')
+  add('clicks at a steady rate, charged meanwhile', steady.billedPerSecond, '/s', 40_000, 'goal')
+  add('clicks at a steady rate, p99 from when due', steady.p99Ms, 'ms')
+  add(
+    'clicks at a steady rate, billing behind',
+    steady.clicksBehindMax,
+    'clicks',
+    40_000,
+    'one second of them',
+  )
+  add('clicks at a steady rate, drain after', steady.drainSeconds ?? Number.NaN, 's')
 
   const billing = await benchBilling(short)
   for (const { name, ...figures } of billing) {
