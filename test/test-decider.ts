@@ -18,7 +18,7 @@ export class TestDecider {
   store!: SqliteStore
   decider!: Decider
   private readonly folder = mkdtempSync(join(tmpdir(), 'farthing-decider-'))
-  private readonly told: Decided[] = []
+  readonly told: Decided[] = []
   private requests = 0
 
   async open(): Promise<void> {

@@ -79,6 +79,8 @@ describe('ingested clicks', () => {
     await world.restart()
     await world.pass(1100)
     expect([world.count('outbox_events'), charges()]).toEqual([0, 2])
+    // The edge learns click rates from auctions alone.
+    expect(world.told.flatMap(({ observed }) => observed)).toEqual([])
   })
 
   test('of the older kind of record are read as they were', async () => {
