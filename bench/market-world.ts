@@ -78,6 +78,8 @@ function open({ builder: port, campaigns, places }: Extract<ToWorld, { kind: 'op
     batch = []
   }
   port.postMessage({ kind: 'loaded' } satisfies ToBuilder)
+  // Its garbage is not the server's memory, nor its collection the server's time.
+  Bun.gc(true)
 }
 
 /** A new bid: the place in the lists changes, and with it the snapshot. */

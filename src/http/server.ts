@@ -89,12 +89,14 @@ export function startServer(options: ServerOptions): RunningServer {
       const query = url.indexOf('?', from)
       const path = query < 0 ? url.slice(from) : url.slice(from, query)
       const { method } = request
+      // Before the length is looked at: auctions have a limit of their own, and are most of what comes.
+      if (path === '/openrtb2/auction') {
+        return method === 'POST' ? handleAuction(auction, request) : notAllowed('POST')
+      }
       if (!isRead(method) && Number(request.headers.get('content-length') ?? 0) > INGEST_BYTES_MAX) {
         return problemResponse(413, `A body may have ${INGEST_BYTES_MAX} bytes.`)
       }
       switch (path) {
-        case '/openrtb2/auction':
-          return method === 'POST' ? handleAuction(auction, request) : notAllowed('POST')
         case '/i':
           return isRead(method)
             ? handleImpression(edge, { request, peer: peerOf(self, request) })
