@@ -9,6 +9,8 @@ export interface Balance {
   balance: Micros
   credit: Micros
   reserved: Micros
+  /** Campaigns that were restored from a backup and have yet to hear what they had granted: until then nothing is. */
+  awaiting?: number
 }
 
 export function newBalance(credit: number): Balance {

@@ -121,19 +121,13 @@ export function foldDays(budget: CampaignBudget, balance: Balance): void {
 
 /** What the parents would still grant to this day. Negative after a cap was cut below what is out. */
 export function grantable(budget: CampaignBudget, day: DayBudget, balance: Balance): number {
-  if (awaitsEchoes(budget)) return 0
+  if ((balance.awaiting ?? 0) > 0) return 0
   let room = availableMicros(balance)
   if (budget.dailyCap !== null) room = Math.min(room, budget.dailyCap - outOn(day))
   if (budget.totalCap !== null) {
     room = Math.min(room, budget.totalCap - spentTotal(budget) - reservedTotal(budget))
   }
   return room
-}
-
-/** Whether a restored campaign has yet to hear from a shard what it was granted before. */
-export function awaitsEchoes(budget: CampaignBudget): boolean {
-  const incarnation = budget.incarnation ?? 0
-  return Object.values(budget.far ?? {}).some(shard => shard.echoed < incarnation)
 }
 
 /** Reserves up to `wanted` more for the home's shard; returns what was granted. */

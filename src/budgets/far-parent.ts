@@ -2,7 +2,6 @@ import { type Micros, micros } from '../core/money.ts'
 import { type Link, netCharged, newLink, unspent } from './link.ts'
 import {
   DAYS_KEPT,
-  freeMicros,
   giveBack,
   newShardDay,
   reserveTarget,
@@ -28,6 +27,8 @@ export interface FarParent {
   pacing: number
   /** Micros a second charged or leased, observed: sizes what is wanted. */
   rate: number
+  /** When more was granted last: it is to be tried before it goes back. */
+  grantedAt: number
   /** Where money is scarce and the shard had no use for its share, it asks again then, and later each time. */
   quietUntil: number
   backoffMs: number
@@ -47,6 +48,8 @@ export const HORIZON_SECONDS = 30
 const LEAST_PRICES = 20
 /** Where money is scarce: seconds of spend. */
 const SCARCE_SECONDS = 2
+/** What was just granted is tried for so long. */
+const TRIED_MS = 3000
 /** Weight of the newest second in the observed rate. */
 const RATE_WEIGHT = 0.3
 const BACKOFF_MS_MIN = 1000
@@ -65,6 +68,7 @@ export function newFarParent(campaign: number, shard: number): FarParent {
     scarce: false,
     pacing: 1,
     rate: 0,
+    grantedAt: Number.NEGATIVE_INFINITY,
     quietUntil: 0,
     backoffMs: BACKOFF_MS_MIN,
   }
@@ -80,7 +84,7 @@ export function observeSpend(parent: FarParent, spentMicros: number, seconds: nu
 }
 
 /** Takes a grant in. Of an older fence or incarnation it is refused: its parent may have forgotten of it since. */
-export function applyGrant(parent: FarParent, shard: Shard, grant: ShardGrant): GrantHeard {
+export function applyGrant(parent: FarParent, shard: Shard, grant: ShardGrant, now: number): GrantHeard {
   if (grant.fence < parent.fence || grant.incarnation < parent.incarnation) return { reversed: [] }
   if (grant.fence > parent.fence) beginFence(parent, shard, grant.fence)
   parent.incarnation = grant.incarnation
@@ -95,7 +99,9 @@ export function applyGrant(parent: FarParent, shard: Shard, grant: ShardGrant): 
       day = newShardDay(said)
       shard.days.push(day)
     }
-    if (said.granted > day.link.granted) day.link.granted = micros(said.granted)
+    if (said.granted <= day.link.granted) continue
+    day.link.granted = micros(said.granted)
+    parent.grantedAt = now
   }
   while (shard.days.length > DAYS_KEPT) shard.days.shift()
   return { reversed: settleHonoured(parent, grant) }
@@ -145,8 +151,7 @@ export function returnSurplus(parent: FarParent, shard: Shard, now: number): boo
   let returned = false
   let unused = false
   for (const day of shard.days) {
-    const free = freeMicros(shard, day, now)
-    const surplus = free - keepOf(parent, shard, day, now)
+    const surplus = Math.floor(unspent(day.link) - keepOf(parent, shard, day, now))
     if (surplus <= 0) continue
     giveBack(day, surplus)
     returned = true
@@ -161,12 +166,12 @@ export function returnSurplus(parent: FarParent, shard: Shard, now: number): boo
 }
 
 function keepOf(parent: FarParent, shard: Shard, day: ShardDay, now: number): number {
-  if (now >= day.end || parent.stopped) return 0
-  if (!parent.scarce) return 2 * Math.max(parent.rate * HORIZON_SECONDS, LEAST_PRICES * unitPrice(shard))
-  const soon = parent.rate * SCARCE_SECONDS
-  // Money that does not pay for one more is of use only together with the others' fragments.
-  if (unspent(day.link) < unitPrice(shard)) return 0
-  return soon
+  // Money that does not pay for one event is of use only together with the others' fragments: it holds nothing here.
+  if (parent.scarce && unspent(day.link) < unitPrice(shard)) return Math.ceil(day.leaseLeft / 1000)
+  const needed = reserveTarget(shard, day, now)
+  if (now >= day.end || parent.stopped) return needed
+  if (parent.scarce && now - parent.grantedAt >= TRIED_MS) return needed + parent.rate * SCARCE_SECONDS
+  return needed + 2 * Math.max(parent.rate * HORIZON_SECONDS, LEAST_PRICES * unitPrice(shard))
 }
 
 /** The parent has given this shard up: all that it had is the parent's again, and the shard starts from nothing. */

@@ -81,7 +81,7 @@ describe('a link across partitions', () => {
           } else if (what === 'deliverGrant' && toShard.length > 0) {
             const message = toShard[pick % toShard.length]!
             if (!keep) toShard.splice(toShard.indexOf(message), 1)
-            applyGrant(message.of.parent, message.of.shard, message.grant)
+            applyGrant(message.of.parent, message.of.shard, message.grant, NOW)
           } else if (what === 'charge') spend(day, micros(PRICE))
           else if (what === 'return') {
             of.parent.scarce = keep
@@ -111,7 +111,7 @@ describe('a link across partitions', () => {
       const now = NOW + round * 1000
       for (const of of far) {
         returnSurplus(of.parent, of.shard, now)
-        for (const report of reports(of, now)) applyGrant(of.parent, of.shard, answer(report, now))
+        for (const report of reports(of, now)) applyGrant(of.parent, of.shard, answer(report, now), now)
       }
       const day = wanting.shard.days[0]!
       let spent = 0
@@ -129,7 +129,7 @@ describe('a region that was given up', () => {
   test('has what it tells of late honoured from free money only, and the rest reversed', () => {
     const { budget, balance, far, answer, reports } = open(2)
     const [lost, other] = far as [Far, Far]
-    const talk = (of: Far) => reports(of).map(report => applyGrant(of.parent, of.shard, answer(report)))
+    const talk = (of: Far) => reports(of).map(report => applyGrant(of.parent, of.shard, answer(report), NOW))
     talk(lost)
     const held = lost.shard.days[0]!.link.granted
     expect(held).toBeGreaterThan(5 * PRICE)
@@ -163,16 +163,16 @@ describe('a campaign restored from a backup', () => {
   test('grants nothing until every shard has told what it was granted before', () => {
     const { budget, far, answer, reports } = open(2)
     const backup = structuredClone(budget)
-    for (const of of far) for (const report of reports(of)) applyGrant(of.parent, of.shard, answer(report))
+    for (const of of far)
+      for (const report of reports(of)) applyGrant(of.parent, of.shard, answer(report), NOW)
     const granted = far.reduce((sum, { shard }) => sum + shard.days[0]!.link.granted, 0)
     expect(granted).toBeGreaterThan(CAP / 4)
     const restored = open(0)
     Object.assign(restored.budget, backup)
-    restored.budget.far = { 1: { fence: 0, echoed: 0, wantedAt: 0 }, 2: { fence: 0, echoed: 0, wantedAt: 0 } }
-    beginIncarnation(restored.budget, 1)
+    beginIncarnation(restored.budget, restored.balance, 1, [1, 2])
     const [one, two] = far as [Far, Far]
     const tell = (of: Far) =>
-      reports(of).map(report => applyGrant(of.parent, of.shard, restored.answer(report)))
+      reports(of).map(report => applyGrant(of.parent, of.shard, restored.answer(report), NOW))
     tell(one)
     tell(one)
     expect(one.shard.days[0]!.link.granted + two.shard.days[0]!.link.granted).toBe(micros(granted))

@@ -1,14 +1,7 @@
 import { assert } from '../core/assert.ts'
 import { type Micros, micros } from '../core/money.ts'
 import { availableMicros, type Balance } from './balance.ts'
-import {
-  awaitsEchoes,
-  type CampaignBudget,
-  type DayBudget,
-  type FarLink,
-  type FarShard,
-  grantable,
-} from './budget.ts'
+import { type CampaignBudget, type DayBudget, type FarLink, type FarShard, grantable } from './budget.ts'
 import { mergeTotals, netCharged, newLink, unspent } from './link.ts'
 import { newShardDay, unitPrice } from './shard.ts'
 import type { DayTotals, ShardGrant, ShardReport } from './shard-messages.ts'
@@ -49,16 +42,16 @@ export function answerReport(
   if (report.fence < shard.fence) {
     for (const said of report.days) {
       const charged = settleClosed(budget, balance, report, said)
-      honoured.push({ fence: report.fence, start: said.start, charged })
+      if (charged !== null) honoured.push({ fence: report.fence, start: said.start, charged })
     }
   } else {
     // The parent was restored to a time before this fence was raised.
     shard.fence = report.fence
     for (const said of report.days) mergeReport(budget, balance, report, said)
-    shard.echoed = Math.max(shard.echoed, report.echoed)
+    hearEcho(budget, balance, shard, report.echoed)
   }
   if (report.fence === shard.fence) grantWanted(budget, balance, shard, report, terms)
-  const scarce = terms.now - (budget.scarceAt ?? Number.NEGATIVE_INFINITY) < WANTED_MS
+  const scarce = isScarce(budget, terms.now)
   return grantTo(budget, report, shard, { ...terms, scarce, honoured })
 }
 
@@ -76,10 +69,47 @@ export function fenceShard(budget: CampaignBudget, balance: Balance, number: num
   shard.fence++
 }
 
-/** After a restore from a backup: nothing is granted until all have said what they were granted before. */
-export function beginIncarnation(budget: CampaignBudget, incarnation: number): void {
+/**
+ * After a restore from a backup: nothing is granted from the balance until each of `shards`, all that there may be, has
+ * said what it was granted before. One of another incarnation is not believed to have said all.
+ */
+export function beginIncarnation(
+  budget: CampaignBudget,
+  balance: Balance,
+  incarnation: number,
+  shards: readonly number[],
+): void {
   assert(incarnation > (budget.incarnation ?? 0), 'an incarnation is newer than all before it')
+  const awaited = isAwaiting(budget)
   budget.incarnation = incarnation
+  for (const number of shards) farShard(budget, number).echoed = incarnation - 1
+  if (!awaited && isAwaiting(budget)) balance.awaiting = (balance.awaiting ?? 0) + 1
+}
+
+function hearEcho(budget: CampaignBudget, balance: Balance, shard: FarShard, echoed: number): void {
+  const awaited = isAwaiting(budget)
+  shard.echoed = Math.max(shard.echoed, echoed)
+  if (awaited && !isAwaiting(budget)) balance.awaiting = Math.max(0, (balance.awaiting ?? 0) - 1)
+}
+
+function isAwaiting(budget: CampaignBudget): boolean {
+  const incarnation = budget.incarnation ?? 0
+  return incarnation > 0 && Object.values(budget.far ?? {}).some(shard => shard.echoed < incarnation)
+}
+
+/** A grant that nobody asked for: the campaign stopped or goes on, money became scarce, a restored one wants an echo. */
+export function pushGrant(
+  budget: CampaignBudget,
+  to: { readonly campaign: number; readonly shard: number },
+  terms: { readonly now: number; readonly stopped: boolean; readonly pacing: number },
+): ShardGrant {
+  const scarce = isScarce(budget, terms.now)
+  return grantTo(budget, to, farShard(budget, to.shard), { ...terms, scarce, honoured: [] })
+}
+
+/** A shard wanted more than there was, a moment ago: the others are to give back what they do not need. */
+export function isScarce(budget: CampaignBudget, now: number): boolean {
+  return now - (budget.scarceAt ?? Number.NEGATIVE_INFINITY) < WANTED_MS
 }
 
 function farShard(budget: CampaignBudget, number: number): FarShard {
@@ -127,17 +157,18 @@ function mergeReport(budget: CampaignBudget, balance: Balance, report: ShardRepo
   balance.balance = micros(balance.balance - (netCharged(link) - charged))
 }
 
-/** What a region says of charges after it was given up: honoured once, from free money only. */
+/** What a region says of charges after it was given up: honoured once, from free money only. Null: not decided yet. */
 function settleClosed(
   budget: CampaignBudget,
   balance: Balance,
   report: ShardReport,
   said: DayTotals,
-): Micros {
+): Micros | null {
   const day = dayNamed(budget, said)
   if (day === null) return micros(0)
   const link = linkOf(day, report.shard, report.fence)
-  if (link.settled !== true && !awaitsEchoes(budget)) {
+  if (link.settled !== true) {
+    if ((balance.awaiting ?? 0) > 0) return null
     link.closed = true
     link.settled = true
     const late = said.charged - said.refunded - netCharged(link)

@@ -29,6 +29,8 @@ export interface NodeLease {
   closed: boolean
   changedAt: number
   chosenAt: number
+  /** When more was granted last. */
+  grantedAt: number
 }
 
 /** Each treasury is asked at least so often, with or without news: its silence must be noticed. */
@@ -37,8 +39,8 @@ export const HEARTBEAT_MS = 250
 export const CLOSED_AFTER_MS = 1000
 /** A lease ends here so much before its treasury takes it for over: timers of two machines run apart. */
 export const STOP_EARLY_MS = 250
-/** Where money is scarce, what lies unused for so long goes back. */
-const IDLE_MS = 1000
+/** Where money is scarce, what lies unused for so long goes back: before the lease ends. */
+const IDLE_MS = 3000
 /** What was chosen so long ago is in the treasury's log. */
 const LOGGED_MS = 3000
 
@@ -74,7 +76,7 @@ export class NodeLeases {
   }
 
   /** Takes a grant in; returns the leases that it changed. */
-  onGrant(grant: LeaseGrant): NodeLease[] {
+  onGrant(grant: LeaseGrant, now: number): NodeLease[] {
     const line = this.lines[grant.partition]
     if (line === undefined || grant.node !== this.node || grant.epoch < line.epoch) return []
     const { askSentAt } = grant
@@ -86,7 +88,10 @@ export class NodeLeases {
     }
     return grant.shards.map(said => {
       const lease = this.leaseOf(grant.partition, said.campaign, said.shard)
-      lease.granted = Math.max(lease.granted, said.grantedThousandths)
+      if (said.grantedThousandths > lease.granted) {
+        lease.granted = said.grantedThousandths
+        lease.grantedAt = now
+      }
       lease.pacing = said.pacing
       lease.stopped = said.stopped
       lease.scarce = said.scarce
@@ -159,7 +164,8 @@ export class NodeLeases {
     for (const line of this.lines) {
       for (const lease of line.returning) {
         const unused = lease.granted - lease.returned - lease.chosen
-        if (unused <= 0 || (!lease.stopped && now - lease.chosenAt < IDLE_MS)) continue
+        if (unused <= 0 || (!lease.stopped && now - Math.max(lease.chosenAt, lease.grantedAt) < IDLE_MS))
+          continue
         lease.returned += unused
         lease.changedAt = now
         line.news = true
@@ -224,6 +230,7 @@ function newLease(partition: number, campaign: number, shard: number): NodeLease
     closed: false,
     changedAt: Number.NEGATIVE_INFINITY,
     chosenAt: Number.NEGATIVE_INFINITY,
+    grantedAt: Number.NEGATIVE_INFINITY,
   }
 }
 

@@ -98,6 +98,13 @@ export function freeMicros(shard: Shard, day: ShardDay, now: number): number {
   return unspent(day.link) - reserveTarget(shard, day, now)
 }
 
+/** Moves money of the day to the treasury's lease, from what is free. Returns what was moved. */
+export function leaseFree(shard: Shard, day: ShardDay, wanted: number, now: number): Micros {
+  const moved = micros(Math.max(0, Math.min(Math.floor(wanted), freeMicros(shard, day, now))))
+  day.leaseLeft += moved * 1000
+  return moved
+}
+
 /** Charges the day where its money is there. It draws on what is reserved, too: a lease limits serving, not charging. */
 export function spend(day: ShardDay, amount: Micros): boolean {
   if (unspent(day.link) < amount) return false

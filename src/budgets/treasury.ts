@@ -22,8 +22,10 @@ const NODE_IMPRESSIONS = 4
 const CHOICES_A_CLICK = 10
 /** Weight of the newest second in the observed rate. */
 const RATE_WEIGHT = 0.4
-/** Nodes that have nothing to choose with it for so long make room for others. */
-const IDLE_SECONDS = 2
+/** Nodes that choose nothing with what they have for so long make room for others. */
+const IDLE_SECONDS = 4
+/** And other shards for this one. */
+const UNLEASE_SECONDS = 10
 /** Campaigns whose nodes have too little are looked at again this often: money may have come free. */
 const HUNGRY_MS = 250
 
@@ -253,7 +255,7 @@ export class Treasury {
     }
     const atHand = shard.leased - shard.taken
     this.judgeScarcity(shard, view.scarce || (this.alive.length > 1 && grantable + atHand < wanted))
-    if (view.scarce && shard.rate < view.price && atHand >= 1000) return -this.unlease(shard)
+    if (view.scarce && shard.idleSeconds >= UNLEASE_SECONDS && atHand >= 1000) return -this.unlease(shard)
     // Too little for one more choice is not worth a lease.
     if (missing <= 0 || grantable + Math.max(0, atHand) + inHandMost < enough) return 0
     const more = Math.ceil(Math.min(missing + Math.max(0, -atHand), grantable) / 1000)

@@ -183,11 +183,13 @@ test('what was told is told again until an ask is answered that was sent after i
 
 test('what lies unused goes back where money is scarce, or the campaign was stopped', () => {
   grant(START, { [OPEN]: 1000, [CLOSED]: 500 }, { scarce: OPEN })
-  leases.turn(START)
+  leases.turn(START + 2000)
+  expect(allowance(OPEN)).toBe(1000)
+  leases.turn(START + 3000)
   expect(allowance(OPEN)).toBe(0)
   choose(CLOSED, 100)
   grant(START, { [CLOSED]: 500 }, { stopped: CLOSED })
-  const [ask] = leases.turn(START + 50)
+  const [ask] = leases.turn(START + 3050)
   expect(ask!.shards).toMatchObject([
     { campaign: OPEN, returnedThousandths: 1000 },
     { campaign: CLOSED, chosenThousandths: 100, returnedThousandths: 400 },

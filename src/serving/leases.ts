@@ -28,7 +28,7 @@ export class Leases {
 
   /** Takes a grant in. What was chosen before must have been recorded. */
   onGrant(grant: LeaseGrant, now: number): void {
-    for (const lease of this.leases.onGrant(grant)) this.show(lease, now)
+    for (const lease of this.leases.onGrant(grant, now)) this.show(lease, now)
     this.end(now)
   }
 

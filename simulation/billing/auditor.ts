@@ -1,7 +1,7 @@
-import { formatUuid } from '../src/core/ids.ts'
-import type { LogRecord } from '../src/ports/event-log.ts'
-import { HEADER_BYTES, RecordKind, readHeader } from '../src/records/record.ts'
-import { TOKEN_BODY_BYTES } from '../src/records/token-body.ts'
+import { formatUuid } from '../../src/core/ids.ts'
+import type { LogRecord } from '../../src/ports/event-log.ts'
+import { HEADER_BYTES, RecordKind, readHeader } from '../../src/records/record.ts'
+import { TOKEN_BODY_BYTES } from '../../src/records/token-body.ts'
 
 const CHOICE_LIFE_MS = 600_000
 const HOLD_MS = 60_000

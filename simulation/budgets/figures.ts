@@ -1,0 +1,100 @@
+import { DAY_MS } from '../../src/core/time.ts'
+import type { World } from './world.ts'
+
+/** What a run comes to. Money in micros, shares of 1. */
+export interface Figures {
+  readonly scenario: string
+  readonly seed: number
+  readonly overbilledMicros: number
+  readonly givenAwayShare: number
+  readonly deliveredShare: number
+  readonly strandedMicros: number
+  /** The most that one campaign has left on a day, in prices of its events. */
+  readonly strandedPricesMax: number
+  readonly stopMs: { readonly p50: number; readonly p99: number; readonly max: number }
+  /** Mean distance from plan in slots of 15 minutes, as a share of the plan; null where nothing is paced. */
+  readonly pacingError: number | null
+  readonly messagesPerCharge: number
+  readonly charges: number
+  readonly repeats: number
+  readonly nodes: number
+  readonly campaigns: number
+  readonly requests: number
+}
+
+const SLOT_MS = 900_000
+/** Campaigns of fewer events a day are paced one event at a time: their slots are noise. */
+const PACED_EVENTS_MIN = 1000
+
+export function figuresOf(world: World, seed: number): Figures {
+  const { auditor, market, scenario } = world
+  let charged = 0
+  let target = 0
+  let stranded = 0
+  let strandedPricesMax = 0
+  for (const advertiser of market.advertisers) {
+    let mine = 0
+    let caps = 0
+    for (const { number } of advertiser.campaigns) {
+      const { facts, days } = auditor.books.get(number)!
+      for (const day of days.values()) {
+        const billed = auditor.billedOn(day)
+        charged += billed
+        mine += billed
+        if (facts.pacing === 'even' && scenario.hours < 24) continue
+        // A day that the run has only an hour of says nothing of what can be delivered.
+        if (Math.min(world.end, day.start + DAY_MS) - Math.max(world.start, day.start) < 2 * 3_600_000)
+          continue
+        const left = day.capMost - billed
+        caps += day.capMost
+        const price = facts.model === 'cpc' ? facts.amount : facts.amount / 1000
+        strandedPricesMax = Math.max(strandedPricesMax, left / price)
+      }
+    }
+    const able = Math.min(caps, advertiser.deposit)
+    target += able
+    stranded += Math.max(0, able - mine)
+  }
+  const stops: number[] = []
+  for (const { days } of auditor.books.values()) {
+    for (const day of days.values()) if (day.exhaustedAt !== null) stops.push(day.servedAfterMs)
+  }
+  stops.sort((a, b) => a - b)
+  const at = (share: number) => stops[Math.floor((stops.length - 1) * share)] ?? 0
+  return {
+    scenario: scenario.name,
+    seed,
+    overbilledMicros: auditor.overbilledMicros,
+    givenAwayShare: charged === 0 ? 0 : auditor.givenAway() / charged,
+    deliveredShare: target === 0 ? 1 : (target - stranded) / target,
+    strandedMicros: stranded,
+    strandedPricesMax,
+    stopMs: { p50: at(0.5), p99: at(0.99), max: at(1) },
+    pacingError: pacingError(world),
+    messagesPerCharge: world.leaseMessages / Math.max(1, auditor.charges),
+    charges: auditor.charges,
+    repeats: auditor.repeats,
+    nodes: scenario.nodes,
+    campaigns: market.campaigns.length,
+    requests: world.requests,
+  }
+}
+
+function pacingError(world: World): number | null {
+  let distance = 0
+  let planned = 0
+  for (const facts of world.market.campaigns) {
+    const price = facts.model === 'cpc' ? facts.amount : facts.amount / 1000
+    if (facts.pacing !== 'even' || facts.model !== 'cpm' || facts.dailyCap / price < PACED_EVENTS_MIN)
+      continue
+    const slots = world.auditor.slots.get(facts.number) ?? new Map<number, number>()
+    let mass = 0
+    for (let at = world.start; at < world.start + DAY_MS; at += SLOT_MS) mass += world.curve(at + SLOT_MS / 2)
+    for (let at = world.start; at < Math.min(world.end, world.start + DAY_MS); at += SLOT_MS) {
+      const plan = (facts.dailyCap * world.curve(at + SLOT_MS / 2)) / mass
+      distance += Math.abs((slots.get(Math.floor(at / SLOT_MS)) ?? 0) - plan)
+      planned += plan
+    }
+  }
+  return planned === 0 ? null : distance / planned
+}

@@ -1,0 +1,227 @@
+import { type Balance, newBalance } from '../../src/budgets/balance.ts'
+import { type CampaignBudget, foldDays, newBudget, newDay, stopReason } from '../../src/budgets/budget.ts'
+import { EvenPlans } from '../../src/budgets/even-plans.ts'
+import {
+  answerReport,
+  beginIncarnation,
+  fenceShard,
+  isScarce,
+  pushGrant,
+} from '../../src/budgets/far-shards.ts'
+import { dayAt } from '../../src/budgets/shard.ts'
+import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.ts'
+import { TrafficCurve } from '../../src/budgets/traffic-curve.ts'
+import type { Schedule } from '../../src/campaigns/campaign.ts'
+import { campaignDay } from '../../src/campaigns/schedule.ts'
+import { micros } from '../../src/core/money.ts'
+import type { AdvertiserFacts, CampaignFacts } from './market.ts'
+import { HOME_REGION, type Place } from './network.ts'
+import type { Worker } from './worker.ts'
+import type { World } from './world.ts'
+
+const COMMIT_MS = 12
+const TURN_MS = 1000
+/** Tomorrow is opened so long before midnight. */
+const TOMORROW_MS = 60_000
+
+interface Kept {
+  readonly facts: CampaignFacts
+  budget: CampaignBudget
+  paused: boolean
+  stopped: boolean
+  /** Whether its shards were told to stop. */
+  toldStopped: boolean
+}
+
+/** The home region's partition: the production balances and campaigns, around them a log that crashes and backups. */
+export class Home implements Place {
+  readonly kind = 'home'
+  readonly region = HOME_REGION
+  readonly curve = new TrafficCurve()
+  private readonly kept = new Map<number, Kept>()
+  private readonly balances = new Map<number, Balance>()
+  private readonly plans = new EvenPlans(this.curve)
+  private readonly created: string
+  private readonly schedules = new Map<number, Schedule>()
+  private up = true
+  private incarnation = 0
+  private backup: { kept: [number, CampaignBudget][]; balances: [number, Balance][] } | null = null
+
+  constructor(
+    private readonly world: World,
+    advertisers: readonly AdvertiserFacts[],
+  ) {
+    this.created = new Date(world.events.now).toISOString()
+    for (const { number, deposit, campaigns } of advertisers) {
+      const balance = newBalance(0)
+      balance.balance = micros(deposit)
+      this.balances.set(number, balance)
+      for (const facts of campaigns) {
+        const { model, amount, timeZone } = facts
+        const budget = newBudget({
+          model,
+          amount,
+          totalCap: null,
+          dailyCap: micros(facts.dailyCap),
+          timeZone,
+        })
+        this.kept.set(facts.number, { facts, budget, paused: false, stopped: false, toldStopped: false })
+      }
+    }
+    const turn = () => {
+      if (this.up) this.turn()
+      world.events.after(world.isDraining ? 30 * TURN_MS : TURN_MS, turn)
+    }
+    world.events.after(0, turn)
+  }
+
+  onReports(from: Worker, reports: readonly ShardReport[]): void {
+    if (!this.up) return
+    const generation = this.incarnation
+    this.world.events.after(COMMIT_MS, () => {
+      // A crash in between: the reports come again.
+      if (!this.up || generation !== this.incarnation) return
+      const grants: ShardGrant[] = []
+      for (const report of reports) {
+        this.world.auditor.reported(from, report)
+        grants.push(this.answer(report))
+      }
+      this.world.toWorker(from, grants)
+    })
+  }
+
+  /** The catalog reaches the workers: they hear of each campaign, and ask. */
+  announce(worker: Worker, campaign: number): void {
+    this.push(this.kept.get(campaign)!, worker)
+  }
+
+  pause(campaign: number, paused: boolean): void {
+    const kept = this.kept.get(campaign)!
+    kept.paused = paused
+    if (this.up) this.judge(kept)
+  }
+
+  cut(campaign: number, dailyCap: number): void {
+    const kept = this.kept.get(campaign)!
+    this.world.auditor.capChanged(kept.facts, dailyCap)
+    kept.facts.dailyCap = dailyCap
+    kept.budget.dailyCap = micros(dailyCap)
+    if (this.up) this.judge(kept)
+  }
+
+  fence(worker: Worker): void {
+    for (const { budget, facts } of this.kept.values()) {
+      this.world.auditor.fenced(worker, facts.number)
+      fenceShard(budget, this.balances.get(facts.advertiser)!, worker.shardNumber)
+    }
+  }
+
+  crash(ms: number): void {
+    this.up = false
+    this.world.events.after(ms, () => {
+      this.up = true
+    })
+  }
+
+  takeBackup(): void {
+    this.backup = structuredClone({
+      kept: [...this.kept].map(([number, { budget }]) => [number, budget]),
+      balances: [...this.balances],
+    })
+  }
+
+  lose(): void {
+    this.up = false
+  }
+
+  restore(): void {
+    const { kept, balances } = this.backup!
+    for (const [number, balance] of balances) this.balances.set(number, balance)
+    this.incarnation++
+    const shards = this.world.workers.map(({ shardNumber }) => shardNumber)
+    for (const [number, budget] of kept) {
+      const known = this.kept.get(number)!
+      known.budget = budget
+      // Caps are edits, and edits are in every region's catalog.
+      budget.dailyCap = micros(known.facts.dailyCap)
+      beginIncarnation(budget, this.balances.get(known.facts.advertiser)!, this.incarnation, shards)
+    }
+    this.up = true
+    this.turn()
+  }
+
+  private answer(report: ShardReport): ShardGrant {
+    const kept = this.kept.get(report.campaign)!
+    const { facts, budget } = kept
+    const balance = this.balances.get(facts.advertiser)!
+    const { now } = this.world.events
+    this.openDays(budget, balance)
+    const day = dayAt(budget, now)!
+    const { allowance, factor } = this.plans.paceOf(facts.number, this.campaignOf(facts), budget, day, now)
+    const wasScarce = isScarce(budget, now)
+    const grant = answerReport(budget, balance, report, {
+      now,
+      allowance,
+      pacing: factor,
+      stopped: kept.paused || kept.stopped,
+    })
+    for (const said of grant.honoured) this.world.auditor.honoured(report, said)
+    this.judge(kept)
+    if (!wasScarce && isScarce(budget, now)) this.pushAll(kept)
+    return grant
+  }
+
+  private turn(): void {
+    for (const kept of this.kept.values()) {
+      const balance = this.balances.get(kept.facts.advertiser)!
+      if (this.openDays(kept.budget, balance)) this.pushAll(kept)
+      this.judge(kept)
+      // A restored campaign asks again until all have answered; a new day is told to all.
+      if ((balance.awaiting ?? 0) > 0) this.pushAll(kept)
+    }
+  }
+
+  private openDays(budget: CampaignBudget, balance: Balance): boolean {
+    const { now } = this.world.events
+    let opened = false
+    for (const at of [now, now + TOMORROW_MS]) {
+      if (dayAt(budget, at) !== null) continue
+      const day = newDay(budget, campaignDay(budget.timeZone, at))
+      if (day === null) continue
+      budget.days.push(day)
+      foldDays(budget, balance)
+      opened = true
+    }
+    return opened
+  }
+
+  /** Tells all shards at once where the campaign stops or goes on. */
+  private judge(kept: Kept): void {
+    const balance = this.balances.get(kept.facts.advertiser)!
+    const stopped = stopReason(kept.budget, balance, this.world.events.now) !== null
+    kept.stopped = stopped
+    if (kept.toldStopped === (stopped || kept.paused)) return
+    kept.toldStopped = stopped || kept.paused
+    this.pushAll(kept)
+  }
+
+  private pushAll(kept: Kept): void {
+    for (const worker of this.world.workersFor(kept.facts)) this.push(kept, worker)
+  }
+
+  private push(kept: Kept, worker: Worker): void {
+    const to = { campaign: kept.facts.number, shard: worker.shardNumber }
+    const { now } = this.world.events
+    const grant = pushGrant(kept.budget, to, { now, stopped: kept.stopped || kept.paused, pacing: 1 })
+    this.world.toWorker(worker, [grant])
+  }
+
+  private campaignOf(facts: CampaignFacts) {
+    let schedule = this.schedules.get(facts.number)
+    if (schedule === undefined) {
+      schedule = { startAt: null, endAt: null, timeZone: facts.timeZone, dayparts: [] }
+      this.schedules.set(facts.number, schedule)
+    }
+    return { pacing: facts.pacing, schedule, createdAt: this.created }
+  }
+}

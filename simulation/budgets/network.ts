@@ -1,0 +1,50 @@
+import type { Random } from '../random.ts'
+import type { Events } from './events.ts'
+
+/** Whoever sends and receives: the home, a worker of a region, or a node. */
+export interface Place {
+  readonly region: number
+  readonly kind: 'home' | 'worker' | 'node'
+}
+
+export const HOME_REGION = 0
+/** The region that scenarios cut off. */
+export const CUT_REGION = 1
+
+/** Messages are late by chance, and so come out of order; some are lost, some come twice, some cannot pass. */
+export class Network {
+  /** From and to the rest of the world, of the region that is cut off. */
+  cutIn = false
+  cutOut = false
+  messages = 0
+
+  constructor(
+    private readonly events: Events,
+    private readonly random: Random,
+    private readonly faults: { readonly lossShare: number; readonly duplicateShare: number },
+  ) {}
+
+  send(from: Place, to: Place, deliver: () => void): void {
+    this.messages++
+    if (this.random.chance(this.faults.lossShare)) return
+    if (this.random.chance(this.faults.duplicateShare)) this.pass(from, to, deliver)
+    this.pass(from, to, deliver)
+  }
+
+  /** Whether a message could pass now: between regions a cut stops it, on its way too. */
+  passes(from: Place, to: Place): boolean {
+    if (from.region === to.region) return true
+    if (this.cutOut && from.region === CUT_REGION) return false
+    return !(this.cutIn && to.region === CUT_REGION)
+  }
+
+  private pass(from: Place, to: Place, deliver: () => void): void {
+    const { random } = this
+    const base = from.region === to.region ? 0.5 + random.next() : 20 + 40 * random.next()
+    // One in twenty takes several times as long.
+    const ms = random.chance(0.05) ? base * (2 + 8 * random.next()) : base
+    this.events.after(ms, () => {
+      if (this.passes(from, to)) deliver()
+    })
+  }
+}

@@ -1,0 +1,448 @@
+import {
+  applyGrant,
+  type FarParent,
+  newFarParent,
+  observeSpend,
+  reportsOf,
+  returnSurplus,
+  wantedOf,
+} from '../../src/budgets/far-parent.ts'
+import { unspent } from '../../src/budgets/link.ts'
+import {
+  dayAt,
+  leaseFree,
+  newShard,
+  openEpoch,
+  refundDay,
+  releaseLeases,
+  reportChosen,
+  reserveTarget,
+  type Shard,
+  type ShardDay,
+  settleClick,
+  settleImpression,
+  spend,
+  unitPrice,
+  unlease,
+} from '../../src/budgets/shard.ts'
+import type { ShardGrant } from '../../src/budgets/shard-messages.ts'
+import { CLOSE_SLACK_MS, LEASE_VALID_MS, type ShardView, Treasury } from '../../src/budgets/treasury.ts'
+import { cpmMicros, impressionCost, micros } from '../../src/core/money.ts'
+import type { LeaseAsk } from '../../src/ports/treasury-link.ts'
+import type { ChosenRecord, LeaseTakenRecord } from '../../src/records/events.ts'
+import type { CampaignFacts } from './market.ts'
+import type { Place } from './network.ts'
+import type { Node, TrackedEvent } from './node.ts'
+import type { World } from './world.ts'
+
+/** From an append to its decision: the flush, and the batch. */
+const COMMIT_MS = 12
+const SLOW_COMMIT_MS = 3000
+const ROUND_MS = 100
+const SECOND_MS = 1000
+/** A charge that finds no money asks the campaign once, and waits for so long. */
+const WAIT_MS = 3000
+const RESTART_MS = 2000
+const DRAIN_SLOWER = 30
+
+type LogRecord =
+  | { readonly kind: 'event'; readonly event: TrackedEvent; readonly acknowledge: () => void }
+  | { readonly kind: 'leases'; readonly record: LeaseTakenRecord }
+  | { readonly kind: 'chosen'; readonly record: ChosenRecord }
+  | { readonly kind: 'epoch'; readonly epoch: number }
+
+/** What a worker keeps of one campaign: the production shard, and its link to the campaign's home. */
+export interface Held {
+  readonly facts: CampaignFacts
+  readonly shard: Shard
+  readonly parent: FarParent
+  readonly waiting: Waiting[]
+  /** Charged and leased in this second: micros. */
+  spent: number
+  /** Its nodes were told to stop: by the home, or because nothing is left that pays for an event. */
+  stopped: boolean
+  /** Something changed that the home has not been told. */
+  changed: boolean
+  told: number
+}
+
+interface Waiting {
+  readonly event: TrackedEvent
+  readonly since: number
+}
+
+/** A worker of a region, one partition of its log: the production shard machine and treasury, around them a log that crashes. */
+export class Worker implements Place {
+  readonly kind = 'worker'
+  readonly held = new Map<number, Held>()
+  /** Decided events, by serial and kind: the bits of the design. */
+  private readonly seen = new Set<number>()
+  private log: LogRecord[] = []
+  private committing = false
+  private treasury: Treasury
+  private epoch = 1
+  private up = true
+  private generation = 0
+
+  constructor(
+    private readonly world: World,
+    readonly region: number,
+    readonly index: number,
+    readonly shardNumber: number,
+  ) {
+    this.treasury = this.newTreasury()
+    this.begin()
+  }
+
+  /** Appends an event: acknowledged once it is on disk, decided with its batch. */
+  append(event: TrackedEvent, acknowledge: () => void): void {
+    if (this.up) this.write({ kind: 'event', event, acknowledge })
+  }
+
+  onAsk(ask: LeaseAsk): void {
+    if (!this.up) return
+    this.world.auditor.asked(ask)
+    this.treasury.onAsk(ask, this.world.events.now)
+  }
+
+  /** A grant of the campaign. */
+  onGrants(grants: readonly ShardGrant[]): void {
+    if (!this.up) return
+    for (const grant of grants) {
+      const held = this.heldOf(grant.campaign)
+      const stoppedBefore = held.parent.stopped
+      const { reversed } = applyGrant(held.parent, held.shard, grant, this.world.events.now)
+      for (const { amountMicros } of reversed) this.world.auditor.reversed(this, held.facts, amountMicros)
+      held.changed = true
+      this.settleWaiting(held)
+      // Somebody waits for what is not needed here.
+      if (grant.scarce && returnSurplus(held.parent, held.shard, this.world.events.now)) this.askNow(held)
+      if (held.parent.stopped && !stoppedBefore) {
+        releaseLeases(held.shard)
+        this.treasury.onReleased(grant.campaign)
+      }
+      this.judge(held)
+    }
+  }
+
+  /** A crash: what was not decided is decided after the restart, the treasury forgets all. */
+  crash(zombie: boolean): void {
+    if (!this.up) return
+    this.up = false
+    this.generation++
+    const old = this.treasury
+    if (zombie) this.haunt(old)
+    this.world.events.after(RESTART_MS, () => {
+      this.up = true
+      this.epoch++
+      this.treasury = this.newTreasury()
+      this.log.unshift({ kind: 'epoch', epoch: this.epoch })
+      this.committing = false
+      this.schedule()
+      this.begin()
+      for (const campaign of this.held.keys()) this.treasury.wake(campaign)
+    })
+  }
+
+  /** Charges less refunds of a day, as this worker's ledger has them. */
+  chargedOn(campaign: number, start: number): number {
+    const day = this.held.get(campaign)?.shard.days.find(known => known.start === start)
+    return day === undefined ? 0 : day.link.charged - day.link.refunded
+  }
+
+  /** Gives the money of a charge back. */
+  refund(facts: CampaignFacts, chosenAt: number, amount: number): void {
+    const held = this.held.get(facts.number)
+    const day = held === undefined ? undefined : dayAt(held.shard, chosenAt)
+    if (held === undefined || !day || day.link.charged - day.link.refunded < amount) return
+    refundDay(day, micros(amount))
+    held.changed = true
+    this.world.auditor.refunded(this, facts, day.start, amount)
+  }
+
+  private begin(): void {
+    const mine = this.generation
+    const every = (ms: number, run: () => void) => {
+      const turn = () => {
+        if (mine !== this.generation) return
+        run()
+        // After the last request only holds lapse and late clicks come.
+        this.world.events.after(this.world.isDraining ? ms * DRAIN_SLOWER : ms, turn)
+      }
+      this.world.events.after(ms * this.world.random.next(), turn)
+    }
+    every(ROUND_MS, () => this.round(this.treasury))
+    every(SECOND_MS, () => this.second())
+  }
+
+  private newTreasury(): Treasury {
+    return new Treasury(this.index, this.epoch, campaign => this.viewOf(campaign))
+  }
+
+  /** A treasury that was replaced and does not know: it answers for a while. */
+  private haunt(old: Treasury): void {
+    const until = this.world.events.now + 20_000
+    const turn = () => {
+      for (const node of this.world.nodes) {
+        if (node.region !== this.region || !node.alive || !this.world.random.chance(0.2)) continue
+        for (const ask of node.leases.asks(node.timer())) {
+          if (ask.partition !== this.index) continue
+          this.world.auditor.sent(ask)
+          this.world.auditor.asked(ask)
+          old.onAsk(ask, this.world.events.now)
+        }
+      }
+      for (const grant of old.round(this.world.events.now).grants) this.grantNode(old, grant)
+      if (this.world.events.now < until) this.world.events.after(ROUND_MS, turn)
+    }
+    turn()
+  }
+
+  private round(treasury: Treasury): void {
+    if (treasury.overdue) this.tellChosen()
+    const { leases, grants } = treasury.round(this.world.events.now)
+    if (leases !== null) this.write({ kind: 'leases', record: leases })
+    for (const grant of grants) this.grantNode(treasury, grant)
+  }
+
+  private grantNode(treasury: Treasury, grant: Parameters<Node['onGrant']>[0]): void {
+    const { world } = this
+    const node = world.nodeOf(grant.node)
+    world.auditor.granted(this, treasury.epoch, grant)
+    if (node === undefined) return
+    world.leaseMessages++
+    world.network.send(this, node, () => {
+      if (node.alive && !node.cutOff) world.auditor.heard(node, grant)
+      node.onGrant(grant)
+    })
+  }
+
+  private second(): void {
+    this.tellChosen()
+    const { now } = this.world.events
+    const reports = []
+    for (const held of this.held.values()) {
+      const { parent, shard } = held
+      observeSpend(parent, held.spent, 1)
+      held.spent = 0
+      this.sweep(held)
+      if (returnSurplus(parent, shard, now)) held.changed = true
+      const short = held.waiting.reduce((sum, { event }) => sum + priceOf(event), 0)
+      const wanted = wantedOf(parent, shard, now, short)
+      const wants = wanted.some(({ start, micros: amount }) => {
+        const day = shard.days.find(known => known.start === start)!
+        return amount > unspent(day.link) * 1.1
+      })
+      // What is known already is told now and then all the same: a message may have been lost.
+      const due = held.changed || wants || parent.closed.length > 0 || now - held.told > 10_000
+      if (!due) continue
+      held.changed = false
+      held.told = now
+      reports.push(...reportsOf(parent, shard, wanted))
+    }
+    if (reports.length > 0) this.world.toHome(this, reports)
+  }
+
+  /** A charge that waits is not to wait for the next second. */
+  private askNow(held: Held): void {
+    const short = held.waiting.reduce((sum, { event }) => sum + priceOf(event), 0)
+    const wanted = wantedOf(held.parent, held.shard, this.world.events.now, short)
+    this.world.toHome(this, reportsOf(held.parent, held.shard, wanted))
+  }
+
+  private tellChosen(): void {
+    const chosen = this.treasury.chosenSince(this.world.events.now)
+    if (chosen !== null) this.write({ kind: 'chosen', record: chosen })
+  }
+
+  private sweep(held: Held): void {
+    const { now } = this.world.events
+    for (const day of held.shard.days) {
+      if (now >= day.end && day.leaseLeft > 0) {
+        day.leaseLeft = 0
+        this.treasury.onReleased(held.facts.number)
+      }
+    }
+    for (let i = held.waiting.length - 1; i >= 0; i--) {
+      const { event, since } = held.waiting[i]!
+      if (now - since < WAIT_MS) continue
+      held.waiting.splice(i, 1)
+      this.giveAway(held, event)
+    }
+  }
+
+  private write(record: LogRecord): void {
+    this.log.push(record)
+    this.schedule()
+  }
+
+  private schedule(): void {
+    if (this.committing || this.log.length === 0) return
+    this.committing = true
+    const { world } = this
+    const slow = world.scenario.faults.slowStore && world.random.chance(0.0005)
+    const mine = this.generation
+    world.events.after(slow ? SLOW_COMMIT_MS : COMMIT_MS, () => {
+      if (mine !== this.generation) return
+      this.commit()
+    })
+  }
+
+  private commit(): void {
+    this.committing = false
+    const batch = this.log
+    this.log = []
+    for (const record of batch) this.decide(record)
+    for (const record of batch) if (record.kind === 'event') record.acknowledge()
+    this.schedule()
+  }
+
+  private decide(record: LogRecord): void {
+    switch (record.kind) {
+      case 'epoch':
+        for (const { shard } of this.held.values()) {
+          openEpoch(shard, record.epoch, this.world.events.now + LEASE_VALID_MS + CLOSE_SLACK_MS)
+        }
+        return
+      case 'leases':
+        this.decideLeases(record.record)
+        return
+      case 'chosen':
+        for (const said of record.record.shards) {
+          const held = this.heldOf(said.campaign)
+          const day = dayAt(held.shard, this.world.events.now) ?? held.shard.days.at(-1)
+          if (day === undefined) continue
+          const { chosenThousandths, variance } = said
+          reportChosen(
+            held.shard,
+            day,
+            { epoch: record.record.epoch, chosenThousandths, variance },
+            this.world.events.now,
+          )
+        }
+        return
+      case 'event':
+        this.decideEvent(record.event)
+    }
+  }
+
+  private decideLeases({ epoch, leases }: LeaseTakenRecord): void {
+    const { now } = this.world.events
+    for (const lease of leases) {
+      const held = this.heldOf(lease.campaign)
+      const day = dayAt(held.shard, now)
+      let granted = 0
+      if (day !== null && epoch === this.epoch && lease.amountMicros < 0)
+        unlease(day, -lease.amountMicros * 1000)
+      else if (day !== null && epoch === this.epoch && !held.parent.stopped) {
+        if (held.shard.epoch !== epoch) openEpoch(held.shard, epoch, now + LEASE_VALID_MS + CLOSE_SLACK_MS)
+        granted = leaseFree(held.shard, day, lease.amountMicros, now)
+        held.spent += granted
+      }
+      this.world.auditor.leased(
+        this,
+        epoch,
+        lease.campaign,
+        lease.amountMicros < 0 ? lease.amountMicros : granted,
+      )
+      if (epoch === this.epoch) this.treasury.onLeased(lease.campaign, granted)
+    }
+  }
+
+  private decideEvent(event: TrackedEvent): void {
+    const { impression, kind } = event
+    const key = impression.serial * 2 + (kind === 'click' ? 1 : 0)
+    if (this.seen.has(key)) {
+      this.world.auditor.repeated(event)
+      return
+    }
+    this.seen.add(key)
+    const billable = (impression.campaign.model === 'cpm') === (kind === 'render')
+    if (!billable) return
+    const held = this.heldOf(impression.campaign.number)
+    if (this.charge(held, event)) return
+    held.waiting.push({ event, since: this.world.events.now })
+    if (held.waiting.length === 1) this.askNow(held)
+  }
+
+  private charge(held: Held, event: TrackedEvent): boolean {
+    const { campaign, chosenAt } = event.impression
+    const { shard } = held
+    const day = dayAt(shard, chosenAt) ?? shard.days.at(-1)
+    if (day === undefined) return false
+    const amount =
+      campaign.model === 'cpc'
+        ? micros(campaign.amount)
+        : impressionCost(cpmMicros(campaign.amount), shard.remainder).cost
+    if (!spend(day, amount)) return false
+    if (campaign.model === 'cpc') settleClick(shard, amount)
+    else settleImpression(shard, day, cpmMicros(campaign.amount), chosenAt)
+    held.changed = true
+    this.judge(held)
+    this.world.auditor.charged(this, event, { fence: held.parent.fence, dayStart: day.start, amount })
+    return true
+  }
+
+  private settleWaiting(held: Held): void {
+    while (held.waiting.length > 0 && this.charge(held, held.waiting[0]!.event)) held.waiting.shift()
+  }
+
+  /** Nodes hear at once where there is nothing more to choose with, and where there is again. */
+  private judge(held: Held): void {
+    const day = dayAt(held.shard, this.world.events.now)
+    const stopped = held.parent.stopped || day === null || unspent(day.link) < unitPrice(held.shard)
+    if (stopped === held.stopped) return
+    held.stopped = stopped
+    this.treasury.wake(held.facts.number)
+  }
+
+  private giveAway(held: Held, event: TrackedEvent): void {
+    this.world.auditor.gaveAway(held.facts, priceOf(event))
+  }
+
+  private viewOf(campaign: number): ShardView | null {
+    const held = this.held.get(campaign)
+    if (held === undefined) return null
+    const { shard, parent, facts } = held
+    const day = dayAt(shard, this.world.events.now)
+    const view = {
+      model: shard.model,
+      price: shard.model === 'cpc' ? facts.amount * 1000 : facts.amount,
+      stopped: held.stopped,
+      scarce: parent.scarce,
+      pacing: parent.pacing,
+      closed: false,
+      shard: this.shardNumber,
+    }
+    if (day === null) return { ...view, grantableMicros: 0 }
+    return { ...view, grantableMicros: this.grantable(held, day) }
+  }
+
+  private grantable({ shard }: Held, day: ShardDay): number {
+    if (unspent(day.link) < unitPrice(shard)) return 0
+    return Math.max(0, unspent(day.link) - reserveTarget(shard, day, this.world.events.now))
+  }
+
+  private heldOf(campaign: number): Held {
+    let held = this.held.get(campaign)
+    if (held === undefined) {
+      const facts = this.world.campaigns.get(campaign)!
+      held = {
+        facts,
+        shard: newShard({ model: facts.model, amount: facts.amount }),
+        parent: newFarParent(campaign, this.shardNumber),
+        waiting: [],
+        spent: 0,
+        stopped: false,
+        changed: true,
+        told: Number.NEGATIVE_INFINITY,
+      }
+      this.held.set(campaign, held)
+    }
+    return held
+  }
+}
+
+function priceOf({ impression: { campaign } }: TrackedEvent): number {
+  return campaign.model === 'cpc' ? campaign.amount : Math.ceil(campaign.amount / 1000)
+}

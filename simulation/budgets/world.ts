@@ -1,0 +1,297 @@
+import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.ts'
+import { HOUR_MS, MINUTE_MS } from '../../src/core/time.ts'
+import { Random } from '../random.ts'
+import { Auditor } from './auditor.ts'
+import { Events } from './events.ts'
+import { Home } from './home.ts'
+import {
+  type CampaignFacts,
+  clickDelayMs,
+  KIND_WEIGHTS,
+  type Market,
+  makeMarket,
+  RENDER_SHARE,
+} from './market.ts'
+import { CUT_REGION, Network } from './network.ts'
+import { type Impression, Node } from './node.ts'
+import type { Scenario } from './scenarios.ts'
+import { type Curve, weekCurve } from './traffic.ts'
+import { Worker } from './worker.ts'
+
+/** A Sunday: daylight saving ends in New York on it, and ended in Europe a week before. */
+const EPOCH = Date.parse('2026-11-01T00:00:00.000Z')
+const WORKERS_PER_REGION = 2
+/** After the last request: clicks come for a day, holds lapse, everything is told. */
+const DRAIN_HOURS = 30
+const TRAFFIC_STEP_MS = 1000
+const TRACK_MS_MAX = 400
+const BOOTS_PER_REGION = 64
+
+/** Everything around the protocol: regions, nodes, people, and what goes wrong. One seed, one run, the same to the byte. */
+export class World {
+  readonly events: Events
+  readonly random: Random
+  readonly network: Network
+  readonly market: Market
+  readonly campaigns = new Map<number, CampaignFacts>()
+  readonly auditor: Auditor
+  readonly home: Home
+  readonly workers: Worker[] = []
+  readonly nodes: Node[] = []
+  readonly workersPerRegion = WORKERS_PER_REGION
+  readonly start: number
+  readonly end: number
+  readonly curve: Curve
+  /** Asks and grants between nodes and treasuries. */
+  leaseMessages = 0
+  requests = 0
+  private serials = 0
+  private boots = 0
+  private readonly byBoot = new Map<number, Node>()
+  /** Campaigns that were given a shard on every worker of a region. */
+  private readonly spread = new Set<number>()
+  /** Of impressions that are told again. */
+  private readonly clicked = new Set<number>()
+  private readonly kindsUpTo: number[]
+
+  constructor(
+    readonly scenario: Scenario,
+    seed: number,
+  ) {
+    this.random = new Random(seed)
+    this.start = EPOCH + scenario.startHour * HOUR_MS
+    this.end = this.start + scenario.hours * HOUR_MS
+    this.events = new Events(this.start)
+    this.network = new Network(this.events, this.random, scenario.faults)
+    this.curve = weekCurve()
+    this.market = makeMarket(scenario, this.random)
+    for (const facts of this.market.campaigns) this.campaigns.set(facts.number, facts)
+    let sum = 0
+    this.kindsUpTo = KIND_WEIGHTS.map(weight => (sum += weight))
+    this.auditor = new Auditor(
+      this.market.advertisers,
+      () => this.events.now,
+      scenario.faults.clockSkewMs < MINUTE_MS,
+    )
+    for (let region = 0; region < scenario.regions; region++) {
+      for (let index = 0; index < WORKERS_PER_REGION; index++) {
+        this.workers.push(new Worker(this, region, index, this.workers.length + 1))
+      }
+    }
+    this.home = new Home(this, this.market.advertisers)
+    this.learnCurve()
+    for (let i = 0; i < scenario.nodes; i++) this.addNode(i % scenario.regions)
+    for (const facts of this.market.campaigns) {
+      for (const worker of this.workersFor(facts)) this.home.announce(worker, facts.number)
+    }
+    this.traffic()
+    this.plan()
+  }
+
+  get isDraining(): boolean {
+    return this.events.now > this.end + 2 * MINUTE_MS
+  }
+
+  /** Runs to `share` of the whole, 1 being the end of the drain. */
+  runTo(share: number): void {
+    const whole = this.end + DRAIN_HOURS * HOUR_MS - this.start
+    this.events.runUntil(this.start + whole * share)
+  }
+
+  workerOf(region: number, index: number): Worker {
+    return this.workers[region * WORKERS_PER_REGION + index]!
+  }
+
+  /** Where a campaign has shards: one worker in each of its regions, all of them where it is hot. */
+  workersFor(facts: CampaignFacts): Worker[] {
+    return this.workers.filter(
+      ({ region, index }) =>
+        facts.regions.includes(region) &&
+        (this.spread.has(facts.number) || (facts.number / 256) % WORKERS_PER_REGION === index),
+    )
+  }
+
+  nodeOf(boot: number): Node | undefined {
+    return this.byBoot.get(boot)
+  }
+
+  nextSerial(): number {
+    return this.serials++
+  }
+
+  toHome(from: Worker, reports: readonly ShardReport[]): void {
+    this.network.send(from, this.home, () => this.home.onReports(from, reports))
+  }
+
+  toWorker(to: Worker, grants: readonly ShardGrant[]): void {
+    this.network.send(this.home, to, () => to.onGrants(grants))
+  }
+
+  /** What becomes of a chosen impression: it is shown, and maybe clicked. */
+  live(node: Node, impression: Impression): void {
+    const { random, events } = this
+    if (!random.chance(RENDER_SHARE)) return
+    const through = () => this.reporting(node)
+    const shownAfter = 100 + random.below(1500)
+    this.happen(shownAfter, () => through().track({ kind: 'render', impression }))
+    const { campaign } = impression
+    if (random.chance(campaign.trueRate)) {
+      const after = shownAfter + clickDelayMs(random)
+      if (after < 24 * HOUR_MS) {
+        this.happen(after, () => through().track({ kind: 'click', impression }))
+        if (this.scenario.faults.replay) this.clicked.add(impression.serial)
+      }
+    }
+    if (this.scenario.faults.replay) {
+      events.after(random.below(20) * HOUR_MS, () => {
+        for (const kind of ['render', 'click'] as const) {
+          if (kind === 'render' || this.clicked.has(impression.serial)) through().track({ kind, impression })
+        }
+      })
+    }
+    if (random.chance(this.scenario.refundShare)) {
+      events.after(random.below(4) * HOUR_MS, () => {
+        const amount = campaign.model === 'cpc' ? campaign.amount : Math.floor(campaign.amount / 1000)
+        impression.worker.refund(campaign, impression.chosenAt, amount)
+      })
+    }
+  }
+
+  private happen(ms: number, run: () => void): void {
+    this.events.after(ms + this.random.below(TRACK_MS_MAX), run)
+  }
+
+  /** The node that a person's pixel reaches: the one that chose, or where that is gone another of its region. */
+  private reporting(node: Node): Node {
+    if (node.alive) return node
+    const others = this.nodes.filter(other => other.region === node.region && other.alive)
+    return others.length === 0 ? node : this.random.pick(others)
+  }
+
+  private addNode(region: number, spool?: Node): void {
+    const { random, scenario } = this
+    const { clockSkewMs, driftShare } = scenario.faults
+    const skew = clockSkewMs * (2 * random.next() - 1)
+    const drift = driftShare * (2 * random.next() - 1)
+    const boot = ++this.boots * BOOTS_PER_REGION + region
+    const node = new Node(this, region, boot, skew, drift, this.events.now - random.below(1_000_000))
+    this.nodes.push(node)
+    this.byBoot.set(boot, node)
+    if (spool !== undefined) for (const event of spool.spool.values()) node.track(event)
+  }
+
+  /** A node dies and comes back under another boot number, with its spool or without. */
+  private kill(node: Node): void {
+    node.die()
+    this.nodes.splice(this.nodes.indexOf(node), 1)
+    const keepsSpool = !this.random.chance(this.scenario.faults.spoolLostShare)
+    this.events.after(2000 + this.random.below(10_000), () =>
+      this.addNode(node.region, keepsSpool ? node : undefined),
+    )
+  }
+
+  /** The home has seen a week of this traffic before. */
+  private learnCurve(): void {
+    for (let at = this.start - 8 * 24 * HOUR_MS; at < this.start; at += HOUR_MS) {
+      this.home.curve.observe(at, Math.round(1000 * this.curve(at + HOUR_MS / 2)))
+    }
+  }
+
+  private traffic(): void {
+    const step = () => {
+      if (this.events.now >= this.end) return
+      const rate = this.scenario.requestsPerSecond * this.curve(this.events.now) * this.spikeTimes()
+      const expected = (rate * this.nodes.length * TRAFFIC_STEP_MS) / 1000
+      // Poisson, by the sum of many small chances.
+      let count = Math.floor(expected)
+      if (this.random.chance(expected - count)) count++
+      for (let i = 0; i < count; i++)
+        this.events.after(this.random.next() * TRAFFIC_STEP_MS, () => this.request())
+      this.events.after(TRAFFIC_STEP_MS, step)
+    }
+    step()
+  }
+
+  private request(): void {
+    if (this.nodes.length === 0) return
+    this.requests++
+    const dice = this.random.below(this.kindsUpTo.at(-1)!)
+    this.random.pick(this.nodes).serve(this.kindsUpTo.findIndex(upTo => dice < upTo))
+  }
+
+  private spikeTimes(): number {
+    const { spike } = this.scenario.faults
+    if (spike === null) return 1
+    const since = this.events.now - this.start - spike.at * HOUR_MS
+    return since >= 0 && since < MINUTE_MS ? spike.times : 1
+  }
+
+  /** Schedules what goes wrong. */
+  private plan(): void {
+    const { faults, hours } = this.scenario
+    const at = (hour: number, run: () => void) => this.events.after(hour * HOUR_MS, run)
+    for (const { from, to, oneWay } of faults.cut) {
+      at(from, () => this.cut(true, oneWay ?? false))
+      at(to, () => this.cut(false, false))
+    }
+    if (faults.fencedAt !== null) {
+      at(faults.fencedAt, () => {
+        for (const worker of this.workers) if (worker.region === CUT_REGION) this.home.fence(worker)
+      })
+    }
+    if (faults.homeLost !== null) {
+      const { from, to, backupAgeMinutes } = faults.homeLost
+      at(from - backupAgeMinutes / 60, () => this.home.takeBackup())
+      at(from, () => this.home.lose())
+      at(to, () => this.home.restore())
+    }
+    if (faults.shardsAdded) {
+      for (const facts of this.market.campaigns.slice(0, 5)) at(hours * 0.2, () => this.spreadOut(facts))
+    }
+    if (faults.nodesKilledPerMinute > 0) {
+      this.everyMinute(() => {
+        for (const node of [...this.nodes])
+          if (this.random.chance(faults.nodesKilledPerMinute)) this.kill(node)
+      })
+    }
+    const perMinute = (perHour: number) => this.random.chance(perHour / 60)
+    this.everyMinute(() => {
+      if (perMinute(faults.workerCrashesPerHour)) this.random.pick(this.workers).crash(faults.zombies)
+      if (perMinute(faults.homeCrashesPerHour)) this.home.crash(this.random.below(5000))
+      if (faults.pauses && this.random.chance(0.3)) this.pauseSome()
+      if (faults.capCuts && this.random.chance(0.3)) this.cutSome()
+    })
+  }
+
+  private cut(is: boolean, oneWay: boolean): void {
+    this.network.cutOut = is
+    this.network.cutIn = is && !oneWay
+  }
+
+  private spreadOut(facts: CampaignFacts): void {
+    this.spread.add(facts.number)
+    for (const worker of this.workersFor(facts)) this.home.announce(worker, facts.number)
+  }
+
+  private pauseSome(): void {
+    const { number } = this.random.pick(this.market.campaigns)
+    this.home.pause(number, true)
+    this.events.after(this.random.below(10) * MINUTE_MS, () => this.home.pause(number, false))
+  }
+
+  private cutSome(): void {
+    const facts = this.random.pick(this.market.campaigns)
+    const cap = facts.dailyCap
+    this.home.cut(facts.number, Math.floor(cap * this.random.next()))
+    this.events.after(this.random.below(10) * MINUTE_MS, () => this.home.cut(facts.number, cap))
+  }
+
+  private everyMinute(run: () => void): void {
+    const turn = () => {
+      if (this.events.now >= this.end) return
+      run()
+      this.events.after(MINUTE_MS, turn)
+    }
+    this.events.after(MINUTE_MS, turn)
+  }
+}
