@@ -104,6 +104,7 @@ function grantFor(ask: LeaseAsk): LeaseGrant {
     node: ask.node,
     partition: ask.partition,
     epoch: ask.epoch,
+    sequence: ask.heard + 1,
     askSentAt: ask.sentAt,
     validMs: LEASE_VALID_MS,
     shards: ask.shards.map(({ campaign, shard, chosenThousandths }) => ({

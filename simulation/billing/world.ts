@@ -230,7 +230,7 @@ export class World {
           returnedThousandths: 0,
         }
       })
-      this.decider.onAsk({ node: 1, partition, epoch, sentAt: this.now, shards })
+      this.decider.onAsk({ node: 1, partition, epoch, sentAt: this.now, heard: 0, shards })
     }
   }
 

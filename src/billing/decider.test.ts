@@ -357,7 +357,7 @@ describe('impressions at a CPM price', () => {
   test('that were leased and never shown give their money back', async () => {
     const of = await campaign({ model: 'cpm', amountMicros: 1_000_000 }, { totalMicros: 5_000 })
     const number = parseId('campaign', of.campaign)!
-    decider.onAsk({ node: 1, partition: 0, epoch: 1, sentAt: now, shards: [] })
+    decider.onAsk({ node: 1, partition: 0, epoch: 1, sentAt: now, heard: 0, shards: [] })
     const granted = () =>
       told
         .flatMap(({ grants }) => grants)
@@ -371,6 +371,7 @@ describe('impressions at a CPM price', () => {
         partition: 0,
         epoch: 1,
         sentAt: now,
+        heard: 0,
         shards: [
           {
             campaign: number,
@@ -386,7 +387,7 @@ describe('impressions at a CPM price', () => {
     expect(Math.floor(granted() / 1_000_000)).toBe(5)
     for (let i = 0; i < 14; i++) {
       await pass((RENDER_LIFE_MS + 2 * LAPSE_SLACK_MS) / 12)
-      decider.onAsk({ node: 1, partition: 0, epoch: 1, sentAt: now, shards: [] })
+      decider.onAsk({ node: 1, partition: 0, epoch: 1, sentAt: now, heard: 0, shards: [] })
       await pass(50)
       await pass(50)
     }

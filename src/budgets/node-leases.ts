@@ -51,6 +51,8 @@ interface Line {
   renewedAt: number
   validMs: number
   askedAt: number
+  /** Of the latest grant of this epoch. */
+  heard: number
   agedAt: number
   readonly leases: Map<number, NodeLease>
   /** Something changed since the last ask. */
@@ -79,8 +81,9 @@ export class NodeLeases {
   onGrant(grant: LeaseGrant, now: number): NodeLease[] {
     const line = this.lines[grant.partition]
     if (line === undefined || grant.node !== this.node || grant.epoch < line.epoch) return []
-    const { askSentAt } = grant
+    const { askSentAt, sequence } = grant
     if (grant.epoch > line.epoch) beginEpoch(line, grant.epoch, askSentAt ?? Number.NEGATIVE_INFINITY)
+    line.heard = Math.max(line.heard, sequence)
     if (askSentAt !== null && askSentAt > line.renewedAt) {
       line.renewedAt = askSentAt
       line.validMs = grant.validMs
@@ -188,8 +191,15 @@ export class NodeLeases {
       if (!line.news && now - line.askedAt < this.heartbeatMs) continue
       line.askedAt = now
       line.news = false
-      const { epoch } = line
-      asks.push({ node: this.node, partition, epoch, sentAt: now, shards: [...line.untold].map(totalsOf) })
+      const { epoch, heard } = line
+      asks.push({
+        node: this.node,
+        partition,
+        epoch,
+        sentAt: now,
+        heard,
+        shards: [...line.untold].map(totalsOf),
+      })
     }
     return asks
   }
@@ -201,6 +211,7 @@ function newLine(): Line {
     renewedAt: Number.NEGATIVE_INFINITY,
     validMs: 0,
     askedAt: Number.NEGATIVE_INFINITY,
+    heard: 0,
     agedAt: Number.NEGATIVE_INFINITY,
     news: false,
     leases: new Map(),
@@ -241,6 +252,7 @@ function newLease(partition: number, campaign: number, shard: number): NodeLease
  */
 function beginEpoch(line: Line, epoch: number, askSentAt: number): void {
   line.epoch = epoch
+  line.heard = 0
   line.untold.clear()
   for (const lease of line.leases.values()) {
     lease.granted = 0

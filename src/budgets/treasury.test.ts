@@ -22,13 +22,19 @@ function open(change: Partial<ShardView> = {}) {
   } as { -readonly [K in keyof ShardView]: ShardView[K] }
   const treasury = new Treasury(0, EPOCH, () => view)
   const granted = new Map<number, number>()
-  const tell = (node: number, said: Partial<LeaseAsk['shards'][number]>, now: number) =>
+  const tell = (
+    node: number,
+    said: Partial<LeaseAsk['shards'][number]>,
+    now: number,
+    heard = Number.MAX_SAFE_INTEGER,
+  ) =>
     treasury.onAsk(
       {
         node,
         partition: 0,
         epoch: EPOCH,
         sentAt: now,
+        heard,
         shards: [
           {
             campaign: CAMPAIGN,
@@ -112,6 +118,19 @@ describe('a treasury', () => {
     view.stopped = true
     treasury.wake(CAMPAIGN)
     expect(round(5).every(({ askSentAt, shards }) => askSentAt === null && shards[0]!.stopped)).toBe(true)
+  })
+
+  test('tells a grant again until the node has heard it', () => {
+    const { tell, round } = open()
+    tell(1, {}, 1, 0)
+    round(1)
+    const [lost] = round(2)
+    expect(lost!.shards[0]!.grantedThousandths).toBeGreaterThan(0)
+    tell(1, {}, 3, lost!.sequence - 1)
+    const [again] = round(3)
+    expect(again!.shards).toEqual(lost!.shards)
+    tell(1, {}, 4, again!.sequence)
+    expect(round(4)[0]!.shards).toEqual([])
   })
 
   test('takes what a silent node has in hand for chosen, once its lease is over', () => {

@@ -67,8 +67,11 @@ interface Node {
   heardAt: number
   /** Of the newest ask that has no answer yet; null where all have one. */
   askSentAt: number | null
-  /** Whose grants it has yet to be told; and whether they wait for its next ask. */
-  readonly untold: Set<ShardAccount>
+  /** Of the last message to it. */
+  sequence: number
+  /** Whose grants it has not said to have heard, and the first message that told them as they are now. */
+  readonly untold: Map<ShardAccount, number>
+  /** They do not wait for its next ask. */
   push: boolean
 }
 
@@ -120,6 +123,7 @@ export class Treasury {
     node.heardAt = now
     node.askSentAt = Math.max(node.askSentAt ?? Number.NEGATIVE_INFINITY, ask.sentAt)
     if (ask.epoch !== this.epoch) return
+    for (const [shard, first] of node.untold) if (first <= ask.heard) node.untold.delete(shard)
     for (const said of ask.shards) this.merge(this.shardOf(said.campaign, said.shard), ask.node, said)
   }
 
@@ -295,7 +299,7 @@ export class Treasury {
   private tell(number: number, shard: ShardAccount, atOnce: boolean): void {
     const node = this.nodes.get(number)
     if (node === undefined) return
-    node.untold.add(shard)
+    node.untold.set(shard, node.sequence + 1)
     node.push ||= atOnce
   }
 
@@ -304,16 +308,16 @@ export class Treasury {
     for (const [number, node] of this.nodes) {
       if (node.askSentAt === null && !node.push) continue
       const shards: LeaseGrant['shards'][number][] = []
-      for (const shard of node.untold) {
+      for (const shard of node.untold.keys()) {
         const grant = this.grantOf(shard, number)
         if (grant !== null) shards.push(grant)
       }
-      node.untold.clear()
       const { askSentAt } = node
       grants.push({
         node: number,
         partition: this.partition,
         epoch: this.epoch,
+        sequence: ++node.sequence,
         askSentAt,
         validMs: LEASE_VALID_MS,
         shards,
@@ -384,7 +388,7 @@ export class Treasury {
   private nodeNamed(number: number): Node {
     let node = this.nodes.get(number)
     if (node === undefined) {
-      node = { heardAt: 0, askSentAt: null, untold: new Set(), push: false }
+      node = { heardAt: 0, askSentAt: null, sequence: 0, untold: new Map(), push: false }
       this.nodes.set(number, node)
       this.alive = [...this.nodes.keys()]
       for (const shard of this.hungry) this.due.add(shard)

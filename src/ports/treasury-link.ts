@@ -11,6 +11,8 @@ export interface LeaseAsk {
   readonly epoch: number
   /** By the node's own timer: the lease that the answer renews starts here. */
   readonly sentAt: number
+  /** The latest grant of this epoch that it has heard, by `sequence`; 0 where none. */
+  readonly heard: number
   /** What changed since the last ask that was answered. */
   readonly shards: readonly {
     readonly campaign: number
@@ -30,6 +32,8 @@ export interface LeaseGrant {
   readonly node: number
   readonly partition: number
   readonly epoch: number
+  /** Counts the treasury's messages to this node. Each tells all that the node has not said to have heard. */
+  readonly sequence: number
   /** Of the ask that it answers: the renewed lease starts there. Null where nobody asked: it renews nothing. */
   readonly askSentAt: number | null
   readonly validMs: number

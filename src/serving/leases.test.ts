@@ -41,6 +41,7 @@ function grant(
     node: change.node ?? 1,
     partition: (campaigns[0]?.[0] ?? 0) % 256,
     epoch: change.epoch ?? 1,
+    sequence: 1,
     askSentAt,
     validMs: VALID_MS,
     shards: campaigns.map(([campaign, thousandths]) => ({
