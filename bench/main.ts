@@ -74,12 +74,21 @@ export async function bench(args: readonly string[]): Promise<number> {
   add('clicks at a steady rate, drain after', steady.drainSeconds ?? Number.NaN, 's')
 
   const billing = await benchBilling(short)
-  for (const { name, ...figures } of billing) {
+  for (const { name, ...figures } of billing.figures) {
     add(`billing, ${name}`, figures.eventsPerCpuSecond, 'events/s/core', 50_000, 'goal')
     add(`billing, ${name}, by the clock`, figures.eventsPerSecond, 'events/s')
-    add(`billing, ${name}, rows`, figures.rowsEach, 'each')
+    add(`billing, ${name}, rows`, figures.rowsEach, 'each', figures.rowsMax, 'at most')
     add(`billing, ${name}, stored`, figures.bytesEach, 'B each')
   }
+  const { growth } = billing
+  const stored = growth.charges.toLocaleString('en')
+  add(
+    `billing, at ${stored} charges`,
+    growth.lateMicros,
+    'us/event',
+    growth.earlyMicros,
+    'at a tenth of them',
+  )
 
   const decisions = await benchDecisions(short)
   for (const figures of decisions) {
