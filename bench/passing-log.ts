@@ -31,9 +31,14 @@ export class PassingLog implements EventLog {
   read(from: readonly number[], bytesMax: number): LogRecord[] {
     const first = this.waiting.findIndex(({ partition, offset }) => offset >= from[partition]!)
     this.waiting = first < 0 ? [] : this.waiting.slice(first)
+    const records: LogRecord[] = []
     let bytes = 0
-    const end = this.waiting.findIndex((record, i) => (bytes += record.bytes.length) > bytesMax && i > 0)
-    return end < 0 ? this.waiting : this.waiting.slice(0, end)
+    for (const record of this.waiting) {
+      bytes += record.bytes.length
+      if (records.length > 0 && bytes > bytesMax) break
+      records.push(record)
+    }
+    return records
   }
 
   onAppend(): () => void {

@@ -6,10 +6,14 @@ const NICE = 10
 
 /**
  * Where all cores are busy, the calling thread leaves them to those that answer requests. Linux keeps a priority for
- * each thread; elsewhere nothing changes. Measured on 2 cores under full load: see docs/performance.md.
+ * each thread; elsewhere, and where there is no /proc, nothing changes: why is in docs/decisions.
  */
 export function yieldToServing(): void {
   if (process.platform !== 'linux') return
-  const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1))
-  setPriority(thread, NICE)
+  try {
+    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1))
+    setPriority(thread, NICE)
+  } catch {
+    // Without it billing is right all the same, and clicks wait longer under full load.
+  }
 }
