@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { ALWAYS, CREATED_AT, plainAd, plainCampaign, randomFrom } from '../../test/random-campaigns.ts'
-import { formatId } from '../core/ids.ts'
+import { formatId, parseId } from '../core/ids.ts'
 import type { Campaign, CatalogChange } from './campaign.ts'
 import { CatalogBuilder } from './catalog.ts'
 import { newSharedColumns, Stop } from './catalog-columns.ts'
@@ -225,4 +225,19 @@ test('hashes of different texts differ, and a suffix hashes as the text that it 
   const texts = Array.from({ length: 200_000 }, (_, i) => `www.site${i}.example`)
   expect(new Set(texts.map(text => hash53(text))).size).toBe(texts.length)
   expect(hash53('a.example.com', 2)).toBe(hash53('example.com'))
+})
+
+test("an ad's slot is found at the ad's own place in its campaign, however its ads are laid out", () => {
+  const builder = new CatalogBuilder(newSharedColumns())
+  const size = (w: number, h: number) => ({ kind: 'image' as const, w, h, imageUrl: 'https://a.b/c.png' })
+  const ads = [
+    plainAd(1, 0, { status: 'paused' }),
+    plainAd(1, 1, { creative: size(728, 90) }),
+    plainAd(1, 2, { creative: size(300, 250) }),
+  ]
+  builder.apply([{ kind: 'campaign', campaign: plainCampaign(1, { ads }), money: { stopped: null } }], 0)
+  const reader = new CatalogReader()
+  reader.install(builder.build(0)!)
+  const [known] = [...builder.all()]
+  expect(known!.adSlots).toEqual(ads.map(({ id }) => reader.adSlotOf(parseId('ad', id)!)))
 })

@@ -101,10 +101,11 @@ export class CatalogBuilder {
     slot: number
     campaign: Campaign
     money: CampaignMoney
+    /** In the order of the campaign's ads. */
     adSlots: readonly number[]
   }> {
-    for (const [number, { campaign, money, compiled }] of this.entries) {
-      yield { number, slot: compiled.slot, campaign, money, adSlots: compiled.ads.map(ad => ad.slot) }
+    for (const [number, { campaign, money, compiled, adSlots }] of this.entries) {
+      yield { number, slot: compiled.slot, campaign, money, adSlots }
     }
   }
 

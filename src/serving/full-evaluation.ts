@@ -95,19 +95,32 @@ export interface FullResult {
 }
 
 export function evaluateFully(request: FullRequest, campaigns: Iterable<FullCampaign>): FullResult {
-  const judged = Array.from(campaigns, campaign => ({ campaign, bid: bidOf(request, campaign) }))
-  const bids = judged.filter(({ bid }) => typeof bid !== 'string') as { campaign: FullCampaign; bid: AdBid }[]
-  bids.sort((a, b) => b.bid.score - a.bid.score || (isOlder(ageOf(a.campaign), ageOf(b.campaign)) ? -1 : 1))
-  const best = bids[0]?.campaign
-  const verdicts = judged.map(({ campaign, bid }): Verdict => {
-    if (typeof bid === 'string') return { of: campaign, code: bid, score: cpmMicros(0), ad: null }
-    return { of: campaign, code: campaign === best ? 'wins' : 'lostAuction', score: bid.score, ad: bid.ad }
+  const verdicts: Verdict[] = []
+  let runnerUpScore = cpmMicros(0)
+  judge(request, campaigns, (of, code, bid) => {
+    const { score, ad } = bid ?? { score: cpmMicros(0), ad: null }
+    verdicts.push({ of, code, score, ad })
+    if (code === 'lostAuction' && score > runnerUpScore) runnerUpScore = score
   })
-  return {
-    verdicts,
-    winner: verdicts.find(verdict => verdict.code === 'wins') ?? null,
-    runnerUpScore: bids[1]?.bid.score ?? cpmMicros(0),
+  return { verdicts, winner: verdicts.find(verdict => verdict.code === 'wins') ?? null, runnerUpScore }
+}
+
+/** Tells the verdict on each campaign: as they come, those that bid after the others. */
+export function judge(
+  request: FullRequest,
+  campaigns: Iterable<FullCampaign>,
+  tell: (of: FullCampaign, code: Verdict['code'], bid: AdBid | null) => void,
+): void {
+  const bids: { readonly of: FullCampaign; readonly bid: AdBid }[] = []
+  for (const of of campaigns) {
+    const bid = bidOf(request, of)
+    if (typeof bid === 'string') tell(of, bid, null)
+    else bids.push({ of, bid })
   }
+  bids.sort((a, b) => b.bid.score - a.bid.score || (isOlder(ageOf(a.of), ageOf(b.of)) ? -1 : 1))
+  bids.forEach(({ of, bid }, place) => {
+    tell(of, place === 0 ? 'wins' : 'lostAuction', bid)
+  })
 }
 
 interface AdBid {

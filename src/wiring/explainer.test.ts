@@ -98,14 +98,14 @@ test('what is older than the window does not count', () => {
   expect(codes(world, 7)).toEqual([['wins', 2]])
 })
 
-test('however long an evaluation takes, a fiftieth of the time goes into them', () => {
+test('however long an evaluation takes, a hundredth of the time goes into them', () => {
   const world = explainer(150)
   for (let ms = 0; ms < 60_000; ms += 200) {
     world.observe()
     world.wait(200)
   }
-  // 50 ms were saved up at the start, and 1.2 s of the minute are for evaluations.
-  expect(world.evaluations()).toBe(9)
+  // 50 ms were saved up at the start, and 0.6 s of the minute are for evaluations.
+  expect(world.evaluations()).toBe(5)
 })
 
 test('a burst of quick evaluations is taken whole', () => {
