@@ -74,7 +74,10 @@ function makeCampaign(
   const amount = low + random.below(high - low)
   // A power law between the two: many small budgets, few large ones.
   const { eventsFrom, eventsTo } = scenario
-  const events = Math.round(eventsFrom * (eventsTo / eventsFrom) ** random.next())
+  const pacing = random.chance(scenario.evenShare) ? 'even' : 'asap'
+  // An impression is a small event: paced campaigns have many of them, so that a slot of the plan holds more than a few.
+  const times = pacing === 'even' && model === 'cpm' ? 10 : 1
+  const events = Math.round(times * eventsFrom * (eventsTo / eventsFrom) ** random.next())
   const trueRate = 0.02 + 0.08 * random.next()
   const price = model === 'cpc' ? amount : amount / 1000
   const regions = Array.from({ length: scenario.regions }, (_, region) => region)
@@ -86,7 +89,7 @@ function makeCampaign(
     amount,
     dailyCap: Math.ceil(events * price),
     timeZone: random.pick(scenario.zones),
-    pacing: random.chance(scenario.evenShare) ? 'even' : 'asap',
+    pacing,
     regions: scenario.regions > 3 ? regions.filter(region => region === 0 || random.chance(0.4)) : regions,
     kinds,
     // The edge's prediction is off by up to a third, the more so for an ad that is new.

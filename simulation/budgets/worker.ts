@@ -333,7 +333,7 @@ export class Worker implements Place {
       const day = dayAt(held.shard, now)
       let granted = 0
       if (day !== null && epoch === this.epoch && lease.amountMicros < 0)
-        unlease(day, -lease.amountMicros * 1000)
+        unlease(day, Math.round(-lease.amountMicros * 1000))
       else if (day !== null && epoch === this.epoch && !held.parent.stopped) {
         if (held.shard.epoch !== epoch) openEpoch(held.shard, epoch, now + LEASE_VALID_MS + CLOSE_SLACK_MS)
         granted = leaseFree(held.shard, day, lease.amountMicros, now)

@@ -32,7 +32,7 @@ export function decideLeaseTaken(turn: Turn, record: LeaseTakenRecord): void {
     const serves = !campaign.paused && !campaign.archived && money.budget.stopped === null
     if (serves && record.epoch === partition.head.treasuryEpoch) {
       const day = dayFor(turn, lease.campaign, money, partition.head.time)
-      if (day !== null && lease.amountMicros < 0) unlease(day, -lease.amountMicros * 1000)
+      if (day !== null && lease.amountMicros < 0) unlease(day, Math.round(-lease.amountMicros * 1000))
       else if (day !== null && partition.head.time < day.end) {
         granted = takeLease(money.budget, day, money.balance, {
           epoch: record.epoch,

@@ -72,10 +72,17 @@ export function isEmptyPool(pool: ClickPool): boolean {
   return pool.fresh === 0 && pool.fast === 0 && pool.slow === 0
 }
 
-/** What the pool may still cost. The rate is corrected by what came of earlier predictions. */
-export function heldForClicks(pool: ClickPool, calibration: Calibration | undefined): number {
+/**
+ * What the pool may still cost. The rate is corrected by what came of earlier predictions. `caution`, 0 to 1, is the part of
+ * the margin that is held: towards the end of its day, money held back is lost as surely as a click given away.
+ */
+export function heldForClicks(
+  pool: ClickPool,
+  calibration: Calibration | undefined,
+  caution: number,
+): number {
   const factor = clickRateFactor(calibration)
   const expected = factor * (pool.fresh + pool.fast + pool.slow)
   const variance = factor * (pool.freshVariance + pool.fastVariance + pool.slowVariance)
-  return Math.ceil(expected + marginDeviations(calibration) * Math.sqrt(variance))
+  return Math.ceil(expected + caution * marginDeviations(calibration) * Math.sqrt(variance))
 }

@@ -52,6 +52,8 @@ const SCARCE_SECONDS = 2
 const TRIED_MS = 3000
 /** Weight of the newest second in the observed rate. */
 const RATE_WEIGHT = 0.3
+/** Micros a second below which there is no spend to speak of. */
+const LEAST_RATE = 1e-6
 const BACKOFF_MS_MIN = 1000
 const BACKOFF_MS_MAX = 30_000
 /** Tomorrow's money is asked for so long before midnight. */
@@ -77,6 +79,7 @@ export function newFarParent(campaign: number, shard: number): FarParent {
 /** What the shard leased and charged in the last `seconds`, less what came back. */
 export function observeSpend(parent: FarParent, spentMicros: number, seconds: number): void {
   parent.rate += RATE_WEIGHT * (Math.max(0, spentMicros) / seconds - parent.rate)
+  if (parent.rate < LEAST_RATE) parent.rate = 0
   if (spentMicros > 0) {
     parent.backoffMs = BACKOFF_MS_MIN
     parent.quietUntil = 0

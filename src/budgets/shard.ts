@@ -1,4 +1,5 @@
 import { type CpmMicros, impressionCost, type Micros, micros } from '../core/money.ts'
+import { HOUR_MS } from '../core/time.ts'
 import { type Calibration, newCalibration, observeClick } from './calibration.ts'
 import {
   addToPool,
@@ -58,6 +59,8 @@ export interface ChosenTotals {
 
 /** Days are kept for charges of late clicks and for refunds that reopen the day. */
 export const DAYS_KEPT = 4
+const CAUTION_MS = 3 * HOUR_MS
+const CAUTION_MIN = 0.2
 
 export function newShard(terms: Pick<Shard, 'model' | 'amount'>): Shard {
   return { ...terms, remainder: 0, epoch: 0, chosen: 0, variance: 0, days: [] }
@@ -88,9 +91,14 @@ export function reserveTarget(shard: Shard, day: ShardDay, now: number): Micros 
     shard.calibration ??= newCalibration()
     decayPool(day.clicks, now, shard.calibration)
     if (isEmptyPool(day.clicks)) delete day.clicks
-    else reserved += heldForClicks(day.clicks, shard.calibration)
+    else reserved += heldForClicks(day.clicks, shard.calibration, cautionOf(day, now))
   }
   return micros(Math.ceil(reserved / 1000))
+}
+
+/** Falls over the last hours of the day. */
+function cautionOf(day: ShardDay, now: number): number {
+  return Math.min(1, Math.max(CAUTION_MIN, (day.end - now) / CAUTION_MS))
 }
 
 /** What the day has beyond R and H; negative where R and H are not covered. */

@@ -22,6 +22,8 @@ const NODE_IMPRESSIONS = 4
 const CHOICES_A_CLICK = 10
 /** Weight of the newest second in the observed rate. */
 const RATE_WEIGHT = 0.4
+/** A rate below this is none: halved for ever, it would end among numbers that processors are slow with. */
+const LEAST_RATE = 1e-6
 /** Nodes that choose nothing with what they have for so long make room for others. */
 const IDLE_SECONDS = 4
 /** And other shards for this one. */
@@ -172,7 +174,7 @@ export class Treasury {
       const { campaign, chosen, impressions, variance } = shard
       observe(shard, seconds)
       this.respread(shard)
-      if (shard.rate < 1 && shard.taken <= chosen) this.active.delete(shard)
+      if (shard.rate === 0 && shard.taken <= chosen) this.active.delete(shard)
       // With this record `decide` takes it from what was leased, and no lower than nothing. A lease that is in the log
       // already comes before the record, and pays for it.
       if (chosen > shard.leased) {
@@ -261,7 +263,11 @@ export class Treasury {
     this.judgeScarcity(shard, view.scarce || (this.alive.length > 1 && grantable + atHand < wanted))
     if (view.scarce && shard.idleSeconds >= UNLEASE_SECONDS && atHand >= 1000) return -this.unlease(shard)
     // Too little for one more choice is not worth a lease.
-    if (missing <= 0 || grantable + Math.max(0, atHand) + inHandMost < enough) return 0
+    if (missing > 0 && grantable + Math.max(0, atHand) + inHandMost < enough) {
+      // Nobody can use it here, not even the thousandths: elsewhere it may make up a price.
+      return -this.unlease(shard)
+    }
+    if (missing <= 0) return 0
     const more = Math.ceil(Math.min(missing + Math.max(0, -atHand), grantable) / 1000)
     if (more <= 0 || shard.askedLease) return 0
     shard.askedLease = true
@@ -289,11 +295,11 @@ export class Treasury {
     for (const [number, node] of shard.nodes) if (unspentOf(node) > 0) this.tell(number, shard, false)
   }
 
-  /** Whole micros that are leased and with nobody go back. Returns them. */
+  /** What is leased and with nobody goes back. Returns the micros, thousandths included. */
   private unlease(shard: ShardAccount): number {
-    const back = Math.max(0, Math.floor((shard.leased - shard.taken) / 1000))
-    shard.leased -= back * 1000
-    return back
+    const back = Math.max(0, shard.leased - shard.taken)
+    shard.leased -= back
+    return back / 1000
   }
 
   private tell(number: number, shard: ShardAccount, atOnce: boolean): void {
@@ -421,8 +427,10 @@ function observe(shard: ShardAccount, seconds: number): void {
   const chosen = shard.chosen - shard.ratedChosen
   shard.idleSeconds = chosen > 0 ? 0 : shard.idleSeconds + 1
   shard.rate += RATE_WEIGHT * (chosen / seconds - shard.rate)
+  if (shard.rate < LEAST_RATE) shard.rate = 0
   const impressions = shard.impressions - shard.ratedImpressions
   shard.impressionRate += RATE_WEIGHT * (impressions / seconds - shard.impressionRate)
+  if (shard.impressionRate < LEAST_RATE) shard.impressionRate = 0
   shard.ratedChosen = shard.chosen
   shard.ratedImpressions = shard.impressions
 }

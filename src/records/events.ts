@@ -83,7 +83,8 @@ export interface EpochOpenedRecord {
   readonly holdMs?: number
 }
 
-/** Leases that the treasury takes for the nodes of its epoch: micros added, by campaign and shard; negative where given back. */
+/** Leases that the treasury takes for the nodes of its epoch: micros added, by campaign and shard. Negative
+ * where given back, then with thousandths. */
 export interface LeaseTakenRecord {
   readonly epoch: number
   readonly leases: readonly {
