@@ -76,7 +76,7 @@ function makeCampaign(
   const { eventsFrom, eventsTo } = scenario
   const pacing = random.chance(scenario.evenShare) ? 'even' : 'asap'
   // An impression is a small event: paced campaigns have many of them, so that a slot of the plan holds more than a few.
-  const times = pacing === 'even' && model === 'cpm' ? 10 : 1
+  const times = pacing === 'asap' ? scenario.asapTimes : model === 'cpm' ? 4 : 1
   const events = Math.round(times * eventsFrom * (eventsTo / eventsFrom) ** random.next())
   const trueRate = 0.02 + 0.08 * random.next()
   const price = model === 'cpc' ? amount : amount / 1000

@@ -18,6 +18,8 @@ export interface Scenario {
   readonly eventsTo: number
   readonly cpcShare: number
   readonly evenShare: number
+  /** Unpaced campaigns are so many times the size: large ones would leave the paced no traffic for hours. */
+  readonly asapTimes: number
   /** Campaigns of an advertiser share its balance; below 1 the balance is less than their caps together. */
   readonly balanceShare: number
   readonly zones: readonly string[]
@@ -99,6 +101,7 @@ const MARKET = {
   eventsTo: 200,
   cpcShare: 0.4,
   evenShare: 0,
+  asapTimes: 1,
   balanceShare: 1,
   zones: ['UTC'],
   refundShare: 0.002,
@@ -112,10 +115,11 @@ export const SCENARIOS: readonly Scenario[] = [
     about: 'a whole day of ordinary traffic: paced and unpaced campaigns of unlike size, some on one balance',
     hours: 24,
     startHour: 0,
-    requestsPerSecond: 0.5,
-    evenShare: 0.5,
+    requestsPerSecond: 0.8,
+    evenShare: 0.75,
+    asapTimes: 0.25,
     balanceShare: 0.9,
-    campaigns: 16,
+    campaigns: 12,
     eventsFrom: 200,
     eventsTo: 2000,
     faults: CALM,

@@ -227,11 +227,10 @@ export class Worker implements Place {
       held.spent = 0
       this.sweep(held)
       if (returnSurplus(parent, shard, now)) held.changed = true
-      const short = held.waiting.reduce((sum, { event }) => sum + priceOf(event), 0)
-      const wanted = wantedOf(parent, shard, now, short)
-      const wants = wanted.some(({ start, micros: amount }) => {
+      const wanted = wantedOf(parent, shard, now, shortBy(held))
+      const wants = wanted.some(({ start, micros: amount, shortMicros }) => {
         const day = shard.days.find(known => known.start === start)!
-        return amount > unspent(day.link) * 1.1
+        return shortMicros > 0 || amount > unspent(day.link) * 1.1
       })
       // What is known already is told now and then all the same: a message may have been lost.
       const due = held.changed || wants || parent.closed.length > 0 || now - held.told > 10_000
@@ -245,8 +244,7 @@ export class Worker implements Place {
 
   /** A charge that waits is not to wait for the next second. */
   private askNow(held: Held): void {
-    const short = held.waiting.reduce((sum, { event }) => sum + priceOf(event), 0)
-    const wanted = wantedOf(held.parent, held.shard, this.world.events.now, short)
+    const wanted = wantedOf(held.parent, held.shard, this.world.events.now, shortBy(held))
     this.world.toHome(this, reportsOf(held.parent, held.shard, wanted))
   }
 
@@ -441,6 +439,16 @@ export class Worker implements Place {
     }
     return held
   }
+}
+
+/** What waiting charges are short of, by the start of their day. */
+function shortBy({ shard, waiting }: Held): Map<number, number> {
+  const short = new Map<number, number>()
+  for (const { event } of waiting) {
+    const day = dayAt(shard, event.impression.chosenAt) ?? shard.days.at(-1)
+    if (day !== undefined) short.set(day.start, (short.get(day.start) ?? 0) + priceOf(event))
+  }
+  return short
 }
 
 function priceOf({ impression: { campaign } }: TrackedEvent): number {

@@ -9,7 +9,7 @@ import {
   type ShardDay,
   unitPrice,
 } from './shard.ts'
-import type { ShardGrant, ShardReport } from './shard-messages.ts'
+import type { ShardGrant, ShardReport, Wanted } from './shard-messages.ts'
 
 /**
  * The shard's side of its link to a campaign elsewhere: it is granted money ahead of need, reports totals, gives back
@@ -127,24 +127,25 @@ export function reportsOf(parent: FarParent, shard: Shard, wanted: ShardReport['
   return reports
 }
 
-/** What the shard would like to have unspent today, and near midnight tomorrow. */
+/**
+ * What the shard would like to have unspent today, and near midnight tomorrow; and of whatever day, what its waiting
+ * charges are short of, by the start of the day.
+ */
 export function wantedOf(
   parent: FarParent,
   shard: Shard,
   now: number,
-  shortMicros: number,
-): ShardReport['wanted'] {
-  if (shortMicros === 0 && (parent.stopped || now < parent.quietUntil)) return []
-  const wanted: ShardReport['wanted'][number][] = []
+  short: ReadonlyMap<number, number>,
+): Wanted[] {
+  const wanted: Wanted[] = []
   for (const day of shard.days) {
-    const isToday = now >= day.start && now < day.end
-    const isTomorrow = now < day.start && now >= day.start - TOMORROW_MS
-    if (!isToday && !isTomorrow) continue
+    const { start } = day
+    const shortMicros = short.get(start) ?? 0
+    const serves = now < day.end && now >= start - TOMORROW_MS && !parent.stopped && now >= parent.quietUntil
+    if (!serves && shortMicros === 0) continue
     const ahead = Math.max(parent.rate * HORIZON_SECONDS, LEAST_PRICES * unitPrice(shard))
-    wanted.push({
-      start: day.start,
-      micros: Math.ceil(reserveTarget(shard, day, now) + ahead + (isToday ? shortMicros : 0)),
-    })
+    const micros = serves ? Math.ceil(reserveTarget(shard, day, now) + ahead) : 0
+    wanted.push({ start, micros, shortMicros })
   }
   return wanted
 }

@@ -47,7 +47,7 @@ function open(shards: number) {
       stopped: false,
     })
   const reports = (of: Far, now = NOW) =>
-    reportsOf(of.parent, of.shard, wantedOf(of.parent, of.shard, now, 0))
+    reportsOf(of.parent, of.shard, wantedOf(of.parent, of.shard, now, new Map()))
   return { balance, budget, far, answer, reports }
 }
 

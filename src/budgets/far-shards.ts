@@ -190,22 +190,32 @@ function grantWanted(
 ): void {
   for (const wanted of report.wanted) {
     const day = budget.days.find(({ start }) => start === wanted.start)
-    if (day === undefined || terms.stopped || terms.now >= day.end) continue
+    if (day === undefined) continue
     const link = linkOf(day, report.shard, shard.fence)
-    const missing = wanted.micros - unspent(link)
-    if (missing <= 0) continue
-    shard.wantedAt = terms.now
-    const room = Math.min(grantable(budget, day, balance), terms.allowance)
-    const price = unitPrice(budget)
-    const share = Math.floor((GRANT_SHARE * room) / activeShards(budget, terms.now))
-    const granted = Math.min(missing, Math.max(share, Math.min(price, room)))
-    if (granted < missing) budget.scarceAt = terms.now
+    const room = grantable(budget, day, balance)
+    // An honest click is not refused while its campaign has money: not for pacing, a pause, or the end of its day.
+    const short = wanted.shortMicros - (wanted.shortMicros > 0 ? unspent(link) : 0)
+    const serves = !terms.stopped && terms.now < day.end
+    const missing = serves ? wanted.micros - unspent(link) : 0
+    if (missing <= 0 && short <= 0) continue
+    let granted = Math.min(short, room)
+    if (missing > 0) {
+      shard.wantedAt = terms.now
+      granted = Math.max(granted, shareOf(budget, missing, Math.min(room, terms.allowance), terms.now))
+    }
+    if (granted < Math.max(missing, short)) budget.scarceAt = terms.now
     // Money that does not pay for one more stays where all the fragments come together.
-    if (granted <= 0 || unspent(link) + granted < price) continue
+    if (granted <= 0 || unspent(link) + granted < unitPrice(budget)) continue
     link.granted = micros(link.granted + granted)
     balance.reserved = micros(balance.reserved + granted)
     assert(availableMicros(balance) >= 0, 'a balance was granted twice')
   }
+}
+
+/** A part of what there is, the smaller the more shards want some; at least one price. */
+function shareOf(budget: CampaignBudget, missing: number, room: number, now: number): number {
+  const share = Math.floor((GRANT_SHARE * room) / activeShards(budget, now))
+  return Math.min(missing, Math.max(share, Math.min(unitPrice(budget), room)))
 }
 
 function activeShards(budget: CampaignBudget, now: number): number {

@@ -14,6 +14,13 @@ export interface DayTotals {
   readonly refunded: number
 }
 
+/** What a shard would like to have unspent of a day, and what charges wait for that find no money there. */
+export interface Wanted {
+  readonly start: number
+  readonly micros: number
+  readonly shortMicros: number
+}
+
 /** From the shard. */
 export interface ShardReport {
   readonly campaign: number
@@ -23,8 +30,7 @@ export interface ShardReport {
   /** The newest incarnation of the parent that it has heard: a restored parent waits for this echo. */
   readonly echoed: number
   readonly days: readonly DayTotals[]
-  /** What it would like to have unspent, by day. */
-  readonly wanted: readonly { readonly start: number; readonly micros: number }[]
+  readonly wanted: readonly Wanted[]
 }
 
 /** From the campaign. */
