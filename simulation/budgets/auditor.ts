@@ -35,6 +35,8 @@ interface Book {
   readonly days: Map<number, DayBook>
   chosenValue: number
   givenAway: number
+  pausedAt: number | null
+  servedPausedMs: number
 }
 
 interface Handed {
@@ -73,17 +75,26 @@ export class Auditor {
   reversedMicros = 0
   /** Spend by slot of fifteen minutes of the impression, of even campaigns. */
   readonly slots = new Map<number, Map<number, number>>()
+  /** Of campaigns that were paused, how long each was served after that. */
   readonly stops: number[] = []
 
   constructor(
     advertisers: readonly AdvertiserFacts[],
     private readonly now: () => number,
     private readonly exactDays: boolean,
+    private readonly isConnected: (node: Node) => boolean,
   ) {
     for (const advertiser of advertisers) {
       this.advertisers.set(advertiser.number, advertiser)
       for (const facts of advertiser.campaigns) {
-        this.books.set(facts.number, { facts, days: new Map(), chosenValue: 0, givenAway: 0 })
+        this.books.set(facts.number, {
+          facts,
+          days: new Map(),
+          chosenValue: 0,
+          givenAway: 0,
+          pausedAt: null,
+          servedPausedMs: 0,
+        })
       }
     }
   }
@@ -108,7 +119,9 @@ export class Auditor {
     const book = this.books.get(lease.campaign)!
     book.chosenValue += cost
     const day = this.dayHolding(book, this.now())
-    if (day !== null && day.exhaustedAt !== null && !node.cutOff) {
+    if (!this.isConnected(node)) return
+    if (book.pausedAt !== null) book.servedPausedMs = this.now() - book.pausedAt
+    if (day !== null && day.exhaustedAt !== null) {
       day.servedAfterMs = Math.max(day.servedAfterMs, this.now() - day.exhaustedAt)
     }
   }
@@ -253,6 +266,14 @@ export class Auditor {
 
   repeated(_event: TrackedEvent): void {
     this.repeats++
+  }
+
+  /** Paused by hand, or resumed: how long it was served after that. */
+  paused(campaign: number, is: boolean): void {
+    const book = this.books.get(campaign)!
+    if (book.pausedAt !== null && !is) this.stops.push(book.servedPausedMs)
+    book.pausedAt = is ? this.now() : null
+    book.servedPausedMs = 0
   }
 
   capChanged(facts: CampaignFacts, cap: number): void {

@@ -55,7 +55,7 @@ export function figuresOf(world: World, seed: number): Figures {
     target += able
     stranded += Math.max(0, able - mine)
   }
-  const stops: number[] = []
+  const stops = [...auditor.stops]
   for (const { days } of auditor.books.values()) {
     for (const day of days.values()) if (day.exhaustedAt !== null) stops.push(day.servedAfterMs)
   }

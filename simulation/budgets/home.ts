@@ -97,6 +97,7 @@ export class Home implements Place {
 
   pause(campaign: number, paused: boolean): void {
     const kept = this.kept.get(campaign)!
+    this.world.auditor.paused(campaign, paused)
     kept.paused = paused
     if (this.up) this.judge(kept)
   }
@@ -177,7 +178,7 @@ export class Home implements Place {
       if (this.openDays(kept.budget, balance)) this.pushAll(kept)
       this.judge(kept)
       // A restored campaign asks again until all have answered; a new day is told to all.
-      if ((balance.awaiting ?? 0) > 0) this.pushAll(kept)
+      if ((balance.awaiting ?? 0) > 0) for (const worker of this.world.workers) this.push(kept, worker)
     }
   }
 

@@ -72,6 +72,7 @@ export class World {
       this.market.advertisers,
       () => this.events.now,
       scenario.faults.clockSkewMs < MINUTE_MS,
+      node => !node.cutOff && (node.region !== CUT_REGION || !(this.network.cutIn || this.network.cutOut)),
     )
     for (let region = 0; region < scenario.regions; region++) {
       for (let index = 0; index < WORKERS_PER_REGION; index++) {
