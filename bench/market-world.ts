@@ -115,6 +115,8 @@ function grantFor(ask: LeaseAsk): LeaseGrant {
       stopped: false,
       scarce: false,
       closed: false,
+      dayStart: 0,
+      dayEnd: Number.POSITIVE_INFINITY,
     })),
   }
 }

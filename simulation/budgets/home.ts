@@ -213,7 +213,11 @@ export class Home implements Place {
   private push(kept: Kept, worker: Worker): void {
     const to = { campaign: kept.facts.number, shard: worker.shardNumber }
     const { now } = this.world.events
-    const grant = pushGrant(kept.budget, to, { now, stopped: kept.stopped || kept.paused, pacing: 1 })
+    const grant = pushGrant(kept.budget, this.balances.get(kept.facts.advertiser)!, to, {
+      now,
+      stopped: kept.stopped || kept.paused,
+      pacing: 1,
+    })
     this.world.toWorker(worker, [grant])
   }
 

@@ -1,4 +1,4 @@
-import { type NodeLease, NodeLeases } from '../../src/budgets/node-leases.ts'
+import { type NodeLease, NodeLeases, timeOfChoice } from '../../src/budgets/node-leases.ts'
 import type { LeaseAsk, LeaseGrant } from '../../src/ports/treasury-link.ts'
 import type { CampaignFacts } from './market.ts'
 import type { Place } from './network.ts'
@@ -96,7 +96,12 @@ export class Node implements Place {
     this.leases.record(best, 1, bestScore, variance, now)
     this.tell()
     const worker = world.workerOf(this.region, best.partition)
-    const impression = { serial: world.nextSerial(), campaign, worker, chosenAt: this.wallClock() }
+    const impression = {
+      serial: world.nextSerial(),
+      campaign,
+      worker,
+      chosenAt: timeOfChoice(best, this.wallClock()),
+    }
     world.auditor.chosen(this, best, bestScore)
     world.live(this, impression)
   }

@@ -5,6 +5,7 @@ import {
   observeSpend,
   reportsOf,
   returnSurplus,
+  waitIsOver,
   wantedOf,
 } from '../../src/budgets/far-parent.ts'
 import { unspent } from '../../src/budgets/link.ts'
@@ -40,9 +41,8 @@ const COMMIT_MS = 12
 const SLOW_COMMIT_MS = 3000
 const ROUND_MS = 100
 const SECOND_MS = 1000
-/** A charge that finds no money asks the campaign once, and waits for so long. */
-const WAIT_MS = 3000
 const RESTART_MS = 2000
+const ZOMBIE_MS = 2500
 const DRAIN_SLOWER = 30
 
 type LogRecord =
@@ -179,9 +179,9 @@ export class Worker implements Place {
     return new Treasury(this.index, this.epoch, campaign => this.viewOf(campaign))
   }
 
-  /** A treasury that was replaced and does not know: it answers for a while. */
+  /** A treasury that was replaced and does not know: it answers until its next commit, which is refused. */
   private haunt(old: Treasury): void {
-    const until = this.world.events.now + 20_000
+    const until = this.world.events.now + ZOMBIE_MS
     const turn = () => {
       for (const node of this.world.nodes) {
         if (node.region !== this.region || !node.alive || !this.world.random.chance(0.2)) continue
@@ -263,7 +263,7 @@ export class Worker implements Place {
     }
     for (let i = held.waiting.length - 1; i >= 0; i--) {
       const { event, since } = held.waiting[i]!
-      if (now - since < WAIT_MS) continue
+      if (!waitIsOver(held.parent, since, now)) continue
       held.waiting.splice(i, 1)
       this.giveAway(held, event)
     }
@@ -412,8 +412,10 @@ export class Worker implements Place {
       closed: false,
       shard: this.shardNumber,
     }
-    if (day === null) return { ...view, grantableMicros: 0 }
-    return { ...view, grantableMicros: this.grantable(held, day) }
+    if (day === null)
+      return { ...view, grantableMicros: 0, dayStart: this.world.start, dayEnd: Number.POSITIVE_INFINITY }
+    const { start: dayStart, end: dayEnd } = day
+    return { ...view, grantableMicros: this.grantable(held, day), dayStart, dayEnd }
   }
 
   private grantable({ shard }: Held, day: ShardDay): number {

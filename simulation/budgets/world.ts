@@ -260,7 +260,7 @@ export class World {
       if (perMinute(faults.workerCrashesPerHour)) this.random.pick(this.workers).crash(faults.zombies)
       if (perMinute(faults.homeCrashesPerHour)) this.home.crash(this.random.below(5000))
       if (faults.pauses && this.random.chance(0.3)) this.pauseSome()
-      if (faults.capCuts && this.random.chance(0.3)) this.cutSome()
+      if (faults.capCuts && this.random.chance(0.05)) this.cutSome()
     })
   }
 

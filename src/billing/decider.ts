@@ -333,12 +333,20 @@ export class Decider {
       shard: 0,
     }
     const day = dayAt(budget, now) ?? comingDay(partition, budget, now)
-    if (day === null || now >= day.end) return { ...view, grantableMicros: 0, pacing: 1 }
+    if (day === null || now >= day.end) {
+      return { ...view, grantableMicros: 0, pacing: 1, dayStart: now, dayEnd: Number.POSITIVE_INFINITY }
+    }
     const { allowance, factor } = this.plans.paceOf(number, campaign, budget, day, now)
     const room = grantable(budget, day, balance)
     // What pays for no further event is not worth choosing for.
     const pays = unspent(day.link) + room >= unitPrice(budget)
-    return { ...view, grantableMicros: pays ? Math.min(room, allowance) : 0, pacing: factor }
+    return {
+      ...view,
+      grantableMicros: pays ? Math.min(room, allowance) : 0,
+      pacing: factor,
+      dayStart: day.start,
+      dayEnd: day.end,
+    }
   }
 
   /** Partitions where nothing happens must see time pass, too: blocks close, deadlines come, holds lapse. */

@@ -20,7 +20,7 @@ const FACTOR_MAX = 4
 /** Clicks after which what was seen is halved: an ad's rate changes over days. */
 const MEMORY_CLICKS = 2000
 /** Standard deviations above the expectation that a pool of clicks holds, of an ad whose rate is well known. */
-const MARGIN_DEVIATIONS = 2
+const MARGIN_DEVIATIONS = 1.5
 /** What a cold ad has in addition; it shrinks with the clicks seen. */
 const COLD_DEVIATIONS = 1
 

@@ -1,4 +1,5 @@
 import { type Micros, micros } from '../core/money.ts'
+import { HOUR_MS } from '../core/time.ts'
 import { type Link, netCharged, newLink, unspent } from './link.ts'
 import {
   DAYS_KEPT,
@@ -27,6 +28,8 @@ export interface FarParent {
   pacing: number
   /** Micros a second charged or leased, observed: sizes what is wanted. */
   rate: number
+  /** When the campaign answered last. */
+  answeredAt: number
   /** When more was granted last: it is to be tried before it goes back. */
   grantedAt: number
   /** Where money is scarce and the shard had no use for its share, it asks again then, and later each time. */
@@ -48,6 +51,8 @@ export const HORIZON_SECONDS = 30
 const LEAST_PRICES = 20
 /** Where money is scarce: seconds of spend. */
 const SCARCE_SECONDS = 2
+const WAIT_MS = 3000
+const WAIT_MS_MAX = 2 * HOUR_MS
 /** What was just granted is tried for so long. */
 const TRIED_MS = 3000
 /** Weight of the newest second in the observed rate. */
@@ -70,6 +75,7 @@ export function newFarParent(campaign: number, shard: number): FarParent {
     scarce: false,
     pacing: 1,
     rate: 0,
+    answeredAt: Number.NEGATIVE_INFINITY,
     grantedAt: Number.NEGATIVE_INFINITY,
     quietUntil: 0,
     backoffMs: BACKOFF_MS_MIN,
@@ -91,6 +97,7 @@ export function applyGrant(parent: FarParent, shard: Shard, grant: ShardGrant, n
   if (grant.fence < parent.fence || grant.incarnation < parent.incarnation) return { reversed: [] }
   if (grant.fence > parent.fence) beginFence(parent, shard, grant.fence)
   parent.incarnation = grant.incarnation
+  if (!grant.undecided) parent.answeredAt = now
   parent.stopped = grant.stopped
   parent.scarce = grant.scarce
   parent.pacing = grant.pacing
@@ -108,6 +115,15 @@ export function applyGrant(parent: FarParent, shard: Shard, grant: ShardGrant, n
   }
   while (shard.days.length > DAYS_KEPT) shard.days.shift()
   return { reversed: settleHonoured(parent, grant) }
+}
+
+/**
+ * Whether a charge that has waited since `since` for its campaign's money is to be given away: the campaign has answered,
+ * and the others had time to give back what they do not need; or it was not heard of for so long that nothing may hang.
+ */
+export function waitIsOver(parent: FarParent, since: number, now: number): boolean {
+  const waited = now - since
+  return waited >= WAIT_MS_MAX || (waited >= WAIT_MS && parent.answeredAt - since >= WAIT_MS / 2)
 }
 
 export interface GrantHeard {

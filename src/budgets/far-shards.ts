@@ -52,7 +52,7 @@ export function answerReport(
   }
   if (report.fence === shard.fence) grantWanted(budget, balance, shard, report, terms)
   const scarce = isScarce(budget, terms.now)
-  return grantTo(budget, report, shard, { ...terms, scarce, honoured })
+  return grantTo(budget, balance, report, shard, { ...terms, scarce, honoured })
 }
 
 /** Gives a shard's region up: nothing more of its money is the shard's. What it has not told of is free again. */
@@ -100,11 +100,12 @@ function isAwaiting(budget: CampaignBudget): boolean {
 /** A grant that nobody asked for: the campaign stopped or goes on, money became scarce, a restored one wants an echo. */
 export function pushGrant(
   budget: CampaignBudget,
+  balance: Balance,
   to: { readonly campaign: number; readonly shard: number },
   terms: { readonly now: number; readonly stopped: boolean; readonly pacing: number },
 ): ShardGrant {
   const scarce = isScarce(budget, terms.now)
-  return grantTo(budget, to, farShard(budget, to.shard), { ...terms, scarce, honoured: [] })
+  return grantTo(budget, balance, to, farShard(budget, to.shard), { ...terms, scarce, honoured: [] })
 }
 
 /** A shard wanted more than there was, a moment ago: the others are to give back what they do not need. */
@@ -226,6 +227,7 @@ function activeShards(budget: CampaignBudget, now: number): number {
 
 function grantTo(
   budget: CampaignBudget,
+  balance: Balance,
   to: { readonly campaign: number; readonly shard: number },
   shard: FarShard,
   said: Pick<ShardGrant, 'stopped' | 'scarce' | 'pacing' | 'honoured'>,
@@ -242,6 +244,7 @@ function grantTo(
     fence: shard.fence,
     incarnation: budget.incarnation ?? 0,
     days,
+    undecided: (balance.awaiting ?? 0) > 0,
     stopped: said.stopped,
     scarce: said.scarce,
     pacing: said.pacing,

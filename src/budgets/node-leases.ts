@@ -27,6 +27,8 @@ export interface NodeLease {
   scarce: boolean
   /** `whenAuthorityLost: closed`. */
   closed: boolean
+  dayStart: number
+  dayEnd: number
   changedAt: number
   chosenAt: number
   /** When more was granted last. */
@@ -99,6 +101,8 @@ export class NodeLeases {
       lease.stopped = said.stopped
       lease.scarce = said.scarce
       lease.closed = said.closed
+      lease.dayStart = said.dayStart
+      lease.dayEnd = said.dayEnd
       if (said.stopped || said.scarce) line.returning.add(lease)
       else line.returning.delete(lease)
       return lease
@@ -205,6 +209,14 @@ export class NodeLeases {
   }
 }
 
+/**
+ * The time that a choice is given: the node's wall clock, within the day whose money it is. A clock that is an hour slow
+ * would else choose with the money of a day that has begun, and be charged to the one that is over and spent.
+ */
+export function timeOfChoice(lease: NodeLease, wallClock: number): number {
+  return Math.min(Math.max(wallClock, lease.dayStart), lease.dayEnd - 1)
+}
+
 function newLine(): Line {
   return {
     epoch: 0,
@@ -239,6 +251,8 @@ function newLease(partition: number, campaign: number, shard: number): NodeLease
     stopped: false,
     scarce: false,
     closed: false,
+    dayStart: Number.NEGATIVE_INFINITY,
+    dayEnd: Number.POSITIVE_INFINITY,
     changedAt: Number.NEGATIVE_INFINITY,
     chosenAt: Number.NEGATIVE_INFINITY,
     grantedAt: Number.NEGATIVE_INFINITY,

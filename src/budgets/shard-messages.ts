@@ -45,6 +45,8 @@ export interface ShardGrant {
     readonly end: number
     readonly granted: number
   }[]
+  /** The campaign cannot grant yet, whatever it has: it was restored, and waits for its shards to tell. */
+  readonly undecided: boolean
   /** Choose no more: paused, ended or out of money. */
   readonly stopped: boolean
   /** There is less than all would like: what is not needed is to go back. */

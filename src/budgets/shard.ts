@@ -59,8 +59,8 @@ export interface ChosenTotals {
 
 /** Days are kept for charges of late clicks and for refunds that reopen the day. */
 export const DAYS_KEPT = 4
-const CAUTION_MS = 3 * HOUR_MS
-const CAUTION_MIN = 0.2
+const CAUTION_MS = 1.5 * HOUR_MS
+const CAUTION_MIN = 0.4
 
 export function newShard(terms: Pick<Shard, 'model' | 'amount'>): Shard {
   return { ...terms, remainder: 0, epoch: 0, chosen: 0, variance: 0, days: [] }

@@ -18,6 +18,8 @@ function open(change: Partial<ShardView> = {}) {
     pacing: 1,
     closed: false,
     shard: 0,
+    dayStart: 0,
+    dayEnd: Number.POSITIVE_INFINITY,
     ...change,
   } as { -readonly [K in keyof ShardView]: ShardView[K] }
   const treasury = new Treasury(0, EPOCH, () => view)

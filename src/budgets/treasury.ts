@@ -91,6 +91,8 @@ export interface ShardView {
   /** `whenAuthorityLost` */
   readonly closed: boolean
   readonly shard: number
+  readonly dayStart: number
+  readonly dayEnd: number
 }
 
 export interface TreasuryRound {
@@ -346,6 +348,8 @@ export class Treasury {
       stopped: view.stopped,
       scarce: shard.scarce,
       closed: view.closed,
+      dayStart: view.dayStart,
+      dayEnd: view.dayEnd,
     }
   }
 

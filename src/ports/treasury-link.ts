@@ -44,6 +44,9 @@ export interface LeaseGrant {
     /** Share of eligible requests that pacing lets the node bid on, 0 to 1. */
     readonly pacing: number
     readonly stopped: boolean
+    /** The day whose money it is: what is chosen with it counts for that day, whatever the node's clock says. */
+    readonly dayStart: number
+    readonly dayEnd: number
     /** Money is short: what is not used within a second is to go back. */
     readonly scarce: boolean
     /** `whenAuthorityLost`: stop as soon as asks go unanswered, not when the lease ends. */

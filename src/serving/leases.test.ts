@@ -52,6 +52,8 @@ function grant(
       stopped: campaign === change.stopped,
       scarce: campaign === change.scarce,
       closed: campaign === (change.closed ?? CLOSED),
+      dayStart: 0,
+      dayEnd: Number.POSITIVE_INFINITY,
     })),
   }
   leases.onGrant(message, change.at ?? askSentAt ?? START)
