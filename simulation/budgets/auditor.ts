@@ -82,7 +82,8 @@ export class Auditor {
     advertisers: readonly AdvertiserFacts[],
     private readonly now: () => number,
     private readonly exactDays: boolean,
-    private readonly isConnected: (node: Node) => boolean,
+    /** Since when a node and its region have been in touch with the others; null where they are not. */
+    private readonly connectedSince: (node: Node) => number | null,
   ) {
     for (const advertiser of advertisers) {
       this.advertisers.set(advertiser.number, advertiser)
@@ -119,10 +120,11 @@ export class Auditor {
     const book = this.books.get(lease.campaign)!
     book.chosenValue += cost
     const day = this.dayHolding(book, this.now())
-    if (!this.isConnected(node)) return
-    if (book.pausedAt !== null) book.servedPausedMs = this.now() - book.pausedAt
+    const since = this.connectedSince(node)
+    if (since === null) return
+    if (book.pausedAt !== null) book.servedPausedMs = this.now() - Math.max(since, book.pausedAt)
     if (day !== null && day.exhaustedAt !== null) {
-      day.servedAfterMs = Math.max(day.servedAfterMs, this.now() - day.exhaustedAt)
+      day.servedAfterMs = Math.max(day.servedAfterMs, this.now() - Math.max(since, day.exhaustedAt))
     }
   }
 

@@ -121,6 +121,7 @@ export class Home implements Place {
     this.up = false
     this.world.events.after(ms, () => {
       this.up = true
+      this.world.homeUpSince = this.world.events.now
     })
   }
 
@@ -148,6 +149,7 @@ export class Home implements Place {
       beginIncarnation(budget, this.balances.get(known.facts.advertiser)!, this.incarnation, shards)
     }
     this.up = true
+    this.world.homeUpSince = this.world.events.now
     this.turn()
   }
 

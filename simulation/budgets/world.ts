@@ -53,6 +53,9 @@ export class World {
   /** Of impressions that are told again. */
   private readonly clicked = new Set<number>()
   private readonly kindsUpTo: number[]
+  private healedAt = Number.NEGATIVE_INFINITY
+  /** When the home was up again after it was down last. */
+  homeUpSince = Number.NEGATIVE_INFINITY
 
   constructor(
     readonly scenario: Scenario,
@@ -72,7 +75,7 @@ export class World {
       this.market.advertisers,
       () => this.events.now,
       scenario.faults.clockSkewMs < MINUTE_MS,
-      node => !node.cutOff && (node.region !== CUT_REGION || !(this.network.cutIn || this.network.cutOut)),
+      node => (node.cutOff ? null : this.connectedSince(node.region)),
     )
     for (let region = 0; region < scenario.regions; region++) {
       for (let index = 0; index < WORKERS_PER_REGION; index++) {
@@ -264,7 +267,14 @@ export class World {
     })
   }
 
+  private connectedSince(region: number): number | null {
+    if (region !== CUT_REGION) return this.homeUpSince
+    if (this.network.cutIn || this.network.cutOut) return null
+    return Math.max(this.homeUpSince, this.healedAt)
+  }
+
   private cut(is: boolean, oneWay: boolean): void {
+    if (!is) this.healedAt = this.events.now
     this.network.cutOut = is
     this.network.cutIn = is && !oneWay
   }

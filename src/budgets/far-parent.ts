@@ -48,7 +48,7 @@ export interface ClosedDay {
 /** What a shard likes to have in hand, in seconds of its spend: a cut of the network is outlived for so long at least. */
 export const HORIZON_SECONDS = 30
 /** And at least so many of the campaign's prices, so that the first requests meet money. */
-const LEAST_PRICES = 20
+const LEAST_PRICES = 10
 /** Where money is scarce: seconds of spend. */
 const SCARCE_SECONDS = 2
 const WAIT_MS = 3000
