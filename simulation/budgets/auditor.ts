@@ -217,7 +217,6 @@ export class Auditor {
     const before = this.billedOn(day)
     slip.refunded += amount
     this.note(this.books.get(facts.number)!, day, before)
-    if (this.billedOn(day) <= day.capMost - priceOf(facts)) day.exhaustedAt = null
   }
 
   /** A report reached the home. */
@@ -310,6 +309,11 @@ export class Auditor {
     const advertiser = this.advertisers.get(facts.advertiser)!
     const all = (this.billedBy.get(facts.advertiser) ?? 0) + more
     this.billedBy.set(facts.advertiser, all)
+    if (billed <= day.capMost - priceOf(facts)) {
+      // Reopened: by a refund, or because a region was given up and what it had not told of is not billed.
+      day.exhaustedAt = null
+      day.servedAfterMs = 0
+    }
     if (more <= 0) return
     const over = Math.max(billed - day.capMost, all - advertiser.deposit)
     if (over > 0) {
