@@ -55,6 +55,23 @@ Example: ./farthing keys rotate --data ./data
 
 Example: ./farthing bench --short
 `,
+  simulate: `farthing simulate: many nodes spend the same budgets in a simulated world in which much goes wrong
+
+  --scenario NAME   which; all runs each
+  --list            says which there are
+  --seed 1          one seed, one run, the same to the byte
+  --seeds 1         so many seeds from there on, over the cores of the machine
+  --json            prints the figures as one object
+  --html FILE       writes a page to look at
+  --strict          a missed goal fails, too
+  --nodes N, --campaigns N, --regions N, --hours H, --requests PER_SECOND
+                    in place of the scenario's own; requests are of each node
+
+Runs the production code of the budgets in virtual time, and an auditor beside it. Ends with 1 at the first breach, after
+the seed, the shortest history that was found, and a command line that shows it again.
+
+Example: ./farthing simulate --scenario region-cut --seed 7 --html region-cut.html
+`,
 } as const
 
 export type Command = keyof typeof HELP
@@ -67,6 +84,7 @@ export const OVERVIEW = `farthing: a self-hosted real-time advertising platform
   ./farthing rebuild   makes its tables anew from the log, and compares
   ./farthing keys      rotates the keys that sign links
   ./farthing bench     measures a checkout
+  ./farthing simulate  proves the budgets over simulated regions, nodes and faults
 
 './farthing COMMAND --help' lists what a command takes.
 

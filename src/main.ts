@@ -30,6 +30,8 @@ async function run(command: Command, args: readonly string[]): Promise<number> {
       return (await import('./wiring/books.ts')).keys(args)
     case 'bench':
       return (await import('../bench/main.ts')).bench(args)
+    case 'simulate':
+      return (await import('../simulation/main.ts')).simulate(args)
   }
 }
 

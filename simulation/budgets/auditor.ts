@@ -1,4 +1,4 @@
-import type { ShardReport } from '../../src/budgets/shard-messages.ts'
+import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.ts'
 import type { LeaseAsk, LeaseGrant } from '../../src/ports/treasury-link.ts'
 import type { AdvertiserFacts, CampaignFacts } from './market.ts'
 import type { Node, TrackedEvent } from './node.ts'
@@ -7,6 +7,13 @@ import type { Worker } from './worker.ts'
 /** A breach of what must hold. */
 export class Breach extends Error {
   override name = 'Breach'
+
+  constructor(
+    message: string,
+    readonly of: { readonly campaign: number | null; readonly node: number | null },
+  ) {
+    super(message)
+  }
 }
 
 /** What one worker says it charged of a day, under one fence: micros. */
@@ -105,17 +112,19 @@ export class Auditor {
     const line = `${node.boot}:${lease.partition}`
     const epoch = this.heardEpoch.get(line) ?? 0
     const handed = this.handed.get(`${line}:${epoch}:${lease.campaign}`)
+    const of = { campaign: lease.campaign, node: node.boot }
     if (handed === undefined)
-      throw new Breach(`node ${node.boot} chose ${lease.campaign} with nothing granted`)
+      throw new Breach(`node ${node.boot} chose ${lease.campaign} with nothing granted`, of)
     handed.chosen += cost
     if (handed.chosen + handed.carried > handed.granted - handed.returned + 1e-3) {
       throw new Breach(
         `node ${node.boot} chose ${handed.chosen} of campaign ${lease.campaign}, was granted ${handed.granted} and gave ${handed.returned} back`,
+        of,
       )
     }
     const silent = this.now() - (this.answeredAt.get(line) ?? Number.NEGATIVE_INFINITY)
     if (silent > LEASE_MS * LEASE_TOLERANCE) {
-      throw new Breach(`node ${node.boot} chose ${silent} ms after its lease began`)
+      throw new Breach(`node ${node.boot} chose ${silent} ms after its lease began`, of)
     }
     const book = this.books.get(lease.campaign)!
     book.chosenValue += cost
@@ -163,7 +172,10 @@ export class Auditor {
       this.handedBy.set(key, out)
       const leased = this.leasedBy.get(key) ?? 0
       if (out > leased * 1000 + 1e-3) {
-        throw new Breach(`treasury ${key} handed out ${out}, ${leased * 1000} were leased`)
+        throw new Breach(`treasury ${key} handed out ${out}, ${leased * 1000} were leased`, {
+          campaign: said.campaign,
+          node: null,
+        })
       }
     }
   }
@@ -191,7 +203,7 @@ export class Auditor {
     const { impression } = event
     const { campaign, chosenAt } = impression
     if (this.chargedEvents.has(impression.serial)) {
-      throw new Breach(`impression ${impression.serial} was charged twice`)
+      throw new Breach(`impression ${impression.serial} was charged twice`, ofCampaign(campaign))
     }
     this.chargedEvents.add(impression.serial)
     this.charges++
@@ -199,7 +211,10 @@ export class Auditor {
       this.exactDays &&
       dayName(campaign.timeZone, chosenAt) !== dayName(campaign.timeZone, charge.dayStart)
     ) {
-      throw new Breach(`an impression of ${new Date(chosenAt).toISOString()} was charged to another day`)
+      throw new Breach(
+        `an impression of ${new Date(chosenAt).toISOString()} was charged to another day`,
+        ofCampaign(campaign),
+      )
     }
     const book = this.books.get(campaign.number)!
     const day = this.dayOf(book, charge.dayStart)
@@ -213,7 +228,7 @@ export class Auditor {
   refunded(worker: Worker, facts: CampaignFacts, dayStart: number, amount: number): void {
     const day = this.dayOf(this.books.get(facts.number)!, dayStart)
     const slip = [...day.slips].filter(([key]) => key.startsWith(`${worker.shardNumber}:`)).at(-1)?.[1]
-    if (slip === undefined) throw new Breach('a refund of what was never charged')
+    if (slip === undefined) throw new Breach('a refund of what was never charged', ofCampaign(facts))
     const before = this.billedOn(day)
     slip.refunded += amount
     this.note(this.books.get(facts.number)!, day, before)
@@ -228,6 +243,14 @@ export class Auditor {
       slip.toldCharged = Math.max(slip.toldCharged, said.charged)
       slip.toldRefunded = Math.max(slip.toldRefunded, said.refunded)
     }
+  }
+
+  /** The home answers, or tells a worker unasked. */
+  answered(_worker: Worker, _grant: ShardGrant): void {}
+
+  /** The latest that concerned what is watched. */
+  history(): readonly string[] {
+    return []
   }
 
   /** The home has given a worker up: what it charged and has not told of is not billed, unless it is honoured. */
@@ -320,6 +343,7 @@ export class Auditor {
       this.overbilledMicros = Math.max(this.overbilledMicros, over)
       throw new Breach(
         `campaign ${facts.number} was billed ${billed} of ${day.capMost} on a day, its advertiser ${all} of ${advertiser.deposit}`,
+        ofCampaign(facts),
       )
     }
     if (!day.capChanged && day.exhaustedAt === null && billed > day.capMost - priceOf(facts)) {
@@ -383,6 +407,10 @@ export class Auditor {
   private treasuryOf(ask: LeaseAsk, campaign: number): string {
     return `${ask.partition}:${ask.epoch}:${campaign}:${ask.node % 64}`
   }
+}
+
+function ofCampaign({ number }: CampaignFacts): Breach['of'] {
+  return { campaign: number, node: null }
 }
 
 function priceOf(facts: CampaignFacts): number {

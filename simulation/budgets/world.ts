@@ -16,6 +16,7 @@ import { CUT_REGION, Network } from './network.ts'
 import { type Impression, Node } from './node.ts'
 import type { Scenario } from './scenarios.ts'
 import { type Curve, weekCurve } from './traffic.ts'
+import { type Watch, WatchingAuditor } from './watching-auditor.ts'
 import { Worker } from './worker.ts'
 
 /** A Sunday: daylight saving ends in New York on it, and ended in Europe a week before. */
@@ -60,6 +61,7 @@ export class World {
   constructor(
     readonly scenario: Scenario,
     seed: number,
+    watch: Watch | null = null,
   ) {
     this.random = new Random(seed)
     this.start = EPOCH + scenario.startHour * HOUR_MS
@@ -71,12 +73,16 @@ export class World {
     for (const facts of this.market.campaigns) this.campaigns.set(facts.number, facts)
     let sum = 0
     this.kindsUpTo = KIND_WEIGHTS.map(weight => (sum += weight))
-    this.auditor = new Auditor(
+    const audited = [
       this.market.advertisers,
       () => this.events.now,
       scenario.faults.clockSkewMs < MINUTE_MS,
-      node => (node.cutOff ? null : this.connectedSince(node.region)),
-    )
+      (node: Node) => (node.cutOff ? null : this.connectedSince(node.region)),
+    ] as const
+    this.auditor =
+      watch === null
+        ? new Auditor(...audited)
+        : new WatchingAuditor(watch, () => new Date(this.events.now).toISOString().slice(0, 23), ...audited)
     for (let region = 0; region < scenario.regions; region++) {
       for (let index = 0; index < WORKERS_PER_REGION; index++) {
         this.workers.push(new Worker(this, region, index, this.workers.length + 1))
@@ -96,10 +102,13 @@ export class World {
     return this.events.now > this.end + 2 * MINUTE_MS
   }
 
-  /** Runs to `share` of the whole, 1 being the end of the drain. */
-  runTo(share: number): void {
-    const whole = this.end + DRAIN_HOURS * HOUR_MS - this.start
-    this.events.runUntil(this.start + whole * share)
+  /** When everything has been told and every hold has lapsed. */
+  get drained(): number {
+    return this.end + DRAIN_HOURS * HOUR_MS
+  }
+
+  runUntil(at: number): void {
+    this.events.runUntil(at)
   }
 
   workerOf(region: number, index: number): Worker {
@@ -128,6 +137,7 @@ export class World {
   }
 
   toWorker(to: Worker, grants: readonly ShardGrant[]): void {
+    for (const grant of grants) this.auditor.answered(to, grant)
     this.network.send(this.home, to, () => to.onGrants(grants))
   }
 

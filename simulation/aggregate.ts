@@ -1,0 +1,74 @@
+import { SCENARIOS, type Scenario } from './budgets/scenarios.ts'
+import { type Row, rowsOf, worse } from './goals.ts'
+import type { Outcome } from './run.ts'
+
+/** What a scenario comes to over its seeds. */
+export interface Summary {
+  readonly scenario: Scenario
+  readonly seeds: number
+  readonly charges: number
+  readonly rows: readonly SummaryRow[]
+}
+
+export interface SummaryRow {
+  readonly worst: Row
+  readonly worstSeed: number
+  readonly mean: number | null
+}
+
+/** By scenario, in the order of the runs. */
+export function summaries(outcomes: readonly Outcome[]): Summary[] {
+  const names = [...new Set(outcomes.map(({ figures }) => figures.scenario))]
+  return names.map(name => {
+    const scenario = SCENARIOS.find(known => known.name === name)!
+    const mine = outcomes.filter(({ figures }) => figures.scenario === name)
+    const each = mine.map(({ figures }) => rowsOf(figures, scenario.goals))
+    return {
+      scenario,
+      seeds: mine.length,
+      charges: mine.reduce((sum, { figures }) => sum + figures.charges, 0),
+      rows: each[0]!.map((_, at) => {
+        const rows = each.map(run => run[at]!)
+        const worst = rows.reduce(worse)
+        const known = rows.flatMap(({ figure }) => (figure === null ? [] : [figure]))
+        const mean = known.length === 0 ? null : known.reduce((sum, figure) => sum + figure, 0) / known.length
+        return { worst, worstSeed: mine[rows.indexOf(worst)]!.figures.seed, mean }
+      }),
+    }
+  })
+}
+
+/** One object for one run. For many: the worst of each figure, and the runs. */
+export function jsonOf(outcomes: readonly Outcome[], breach: object | null): object {
+  const [first] = outcomes
+  if (outcomes.length === 1) return { ...first!.figures, ...(breach === null ? {} : { breach }) }
+  const runs = outcomes.map(({ figures }) => figures)
+  const most = (figure: (run: (typeof runs)[number]) => number | null) => {
+    const known = runs.flatMap(run => figure(run) ?? [])
+    return known.length === 0 ? null : known.reduce((a, b) => Math.max(a, b))
+  }
+  const sum = (figure: (run: (typeof runs)[number]) => number) =>
+    runs.reduce((all, run) => all + figure(run), 0)
+  const names = new Set(runs.map(({ scenario }) => scenario))
+  return {
+    scenario: names.size === 1 ? runs[0]!.scenario : 'all',
+    seed: runs[0]!.seed,
+    seeds: new Set(runs.map(({ seed }) => seed)).size,
+    overbilledMicros: most(run => run.overbilledMicros),
+    givenAwayShare: most(run => run.givenAwayShare),
+    deliveredShare: runs.reduce((least, run) => Math.min(least, run.deliveredShare), 1),
+    strandedMicros: most(run => run.strandedMicros),
+    stopMs: {
+      p50: most(run => run.stopMs.p50),
+      p99: most(run => run.stopMs.p99),
+      max: most(run => run.stopMs.max),
+    },
+    pacingError: most(run => run.pacingError),
+    messagesPerCharge: most(run => run.messagesPerCharge),
+    charges: sum(run => run.charges),
+    nodes: most(run => run.nodes),
+    campaigns: most(run => run.campaigns),
+    ...(breach === null ? {} : { breach }),
+    runs,
+  }
+}

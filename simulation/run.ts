@@ -1,0 +1,72 @@
+import { MINUTE_MS } from '../src/core/time.ts'
+import { Breach } from './budgets/auditor.ts'
+import { type Figures, figuresOf } from './budgets/figures.ts'
+import { Samples } from './budgets/samples.ts'
+import type { Watch } from './budgets/watching-auditor.ts'
+import { World } from './budgets/world.ts'
+import { type Job, scenarioOf } from './options.ts'
+
+/** What must hold did not: the run ended there. */
+export interface BreachFound {
+  readonly message: string
+  /** Of the breach; null where it concerns none, or is an assertion of the protocol's own. */
+  readonly campaign: number | null
+  readonly node: number | null
+  /** Virtual time, from the start of the run. */
+  readonly afterMs: number
+}
+
+export interface Outcome {
+  readonly job: Job
+  readonly figures: Figures
+  readonly breach: BreachFound | null
+}
+
+export interface Hooks {
+  /** The share of the run that is done, and the charges until then. */
+  readonly onProgress?: (share: number, charges: number) => void
+  /** Takes samples for the report. */
+  readonly samples?: boolean
+  /** Keeps the latest of what concerns a campaign or a node. */
+  readonly watch?: Watch
+}
+
+/** Between two steps progress is told and samples are taken: both only read, so that the run is the same without them. */
+const STEPS = 192
+const DRAIN_STEPS = 60
+/** Of the work of a run, about. */
+const DRAIN_SHARE = 0.1
+
+/** Runs a job to its end or to the first breach. */
+export function runJob(job: Job, hooks: Hooks = {}): Outcome & Seen {
+  const world = new World(scenarioOf(job), job.seed, hooks.watch ?? null)
+  const samples = hooks.samples === true ? new Samples(world) : null
+  let breach: BreachFound | null = null
+  try {
+    for (let step = 1; step <= STEPS + DRAIN_STEPS; step++) {
+      const share = Math.min(1, step / STEPS)
+      const drained = Math.max(0, step - STEPS) / DRAIN_STEPS
+      world.runUntil(world.start + (world.end - world.start) * share + (world.drained - world.end) * drained)
+      if (step <= STEPS) samples?.take()
+      hooks.onProgress?.(share * (1 - DRAIN_SHARE) + drained * DRAIN_SHARE, world.auditor.charges)
+    }
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    const { campaign, node } = error instanceof Breach ? error.of : { campaign: null, node: null }
+    breach = { message: error.message, campaign, node, afterMs: world.events.now - world.start }
+  }
+  return { job, figures: figuresOf(world, job.seed), breach, samples, history: world.auditor.history() }
+}
+
+export interface Seen {
+  readonly samples: Samples | null
+  /** The latest that concerned what was watched, oldest first. */
+  readonly history: readonly string[]
+}
+
+/** As people read virtual time: `1h 02m 03.456s`. */
+export function clock(ms: number): string {
+  const minutes = Math.floor(ms / MINUTE_MS)
+  const seconds = ((ms % MINUTE_MS) / 1000).toFixed(3).padStart(6, '0')
+  return `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, '0')}m ${seconds}s`
+}
