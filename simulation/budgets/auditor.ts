@@ -29,7 +29,8 @@ interface Slip {
 
 interface DayBook {
   readonly start: number
-  readonly slips: Map<string, Slip>
+  /** By shard and fence. */
+  readonly slips: Map<number, Slip>
   /** The largest cap that was in force: money out before a cut comes back as it is returned. */
   capMost: number
   exhaustedAt: number | null
@@ -54,6 +55,28 @@ interface Handed {
   carried: number
 }
 
+/** What one node heard of one partition. */
+interface LineBook {
+  epoch: number
+  /** True time at which the ask was sent that was answered last. */
+  answeredAt: number
+  /** True times at which asks were sent, by the time on them: the latest. */
+  readonly sentAt: Map<number, number>
+  /** By campaign and epoch. */
+  readonly handed: Map<number, Handed>
+}
+
+/** What one epoch of a treasury has of a campaign: leased in micros, handed out in thousandths. */
+interface TreasuryBook {
+  leased: number
+  handed: number
+}
+
+/** Of a node and partition: an answer comes within seconds, and ten asks a second are sent at most. */
+const ASKS_KEPT = 256
+const EPOCHS_MAX = 1024
+const FENCES_MAX = 1024
+const REGIONS_MAX = 64
 const LEASE_MS = 5000
 /** Timers that drift by a hundredth, and the way of the message that told the time. */
 const LEASE_TOLERANCE = 1.02
@@ -66,16 +89,11 @@ export class Auditor {
   readonly books = new Map<number, Book>()
   private readonly advertisers = new Map<number, AdvertiserFacts>()
   private readonly chargedEvents = new Set<number>()
-  /** By node, partition, epoch and campaign. */
-  private readonly handed = new Map<string, Handed>()
-  private readonly leasedBy = new Map<string, number>()
-  private readonly handedBy = new Map<string, number>()
-  /** By node and partition: the epoch heard, and the true time at which the ask was sent that was answered last. */
-  private readonly heardEpoch = new Map<string, number>()
-  private readonly answeredAt = new Map<string, number>()
+  /** By node and partition. */
+  private readonly lines = new Map<number, LineBook>()
+  /** By campaign, epoch, region and partition. */
+  private readonly treasuries = new Map<number, TreasuryBook>()
   private readonly billedBy = new Map<number, number>()
-  /** True times at which asks were sent, by node and the time on them. */
-  private readonly sentAt = new Map<string, number>()
   charges = 0
   repeats = 0
   overbilledMicros = 0
@@ -109,9 +127,8 @@ export class Auditor {
 
   /** A node chose: it must have been granted what it chose with, within the time of its lease. */
   chosen(node: Node, lease: { campaign: number; partition: number }, cost: number): void {
-    const line = `${node.boot}:${lease.partition}`
-    const epoch = this.heardEpoch.get(line) ?? 0
-    const handed = this.handed.get(`${line}:${epoch}:${lease.campaign}`)
+    const line = this.lineOf(node.boot, lease.partition)
+    const handed = line.handed.get(lease.campaign * EPOCHS_MAX + line.epoch)
     const of = { campaign: lease.campaign, node: node.boot }
     if (handed === undefined)
       throw new Breach(`node ${node.boot} chose ${lease.campaign} with nothing granted`, of)
@@ -122,7 +139,7 @@ export class Auditor {
         of,
       )
     }
-    const silent = this.now() - (this.answeredAt.get(line) ?? Number.NEGATIVE_INFINITY)
+    const silent = this.now() - line.answeredAt
     if (silent > LEASE_MS * LEASE_TOLERANCE) {
       throw new Breach(`node ${node.boot} chose ${silent} ms after its lease began`, of)
     }
@@ -139,59 +156,57 @@ export class Auditor {
 
   /** A node sends an ask. */
   sent(ask: LeaseAsk): void {
-    this.sentAt.set(`${ask.node}:${ask.partition}:${ask.sentAt}`, this.now())
+    const line = this.lineOf(ask.node, ask.partition)
+    line.sentAt.set(ask.sentAt, this.now())
+    if (line.sentAt.size > ASKS_KEPT) line.sentAt.delete(line.sentAt.keys().next().value!)
     for (const said of ask.shards) {
-      const handed = this.handedOf(`${ask.node}:${ask.partition}:${ask.epoch}:${said.campaign}`)
+      const handed = handedOf(line, said.campaign, ask.epoch)
       const carried = Math.max(0, said.chosenThousandths - handed.chosen)
-      const key = this.treasuryOf(ask, said.campaign)
-      this.handedBy.set(key, (this.handedBy.get(key) ?? 0) - (carried - handed.carried))
+      this.treasuryOf(ask, said.campaign).handed -= carried - handed.carried
       handed.carried = carried
     }
   }
 
   /** An ask reached a treasury. */
   asked(ask: LeaseAsk): void {
+    const line = this.lineOf(ask.node, ask.partition)
     for (const said of ask.shards) {
-      const handed = this.handedOf(`${ask.node}:${ask.partition}:${ask.epoch}:${said.campaign}`)
+      const handed = handedOf(line, said.campaign, ask.epoch)
       if (said.returnedThousandths <= handed.returned) continue
-      const key = this.treasuryOf(ask, said.campaign)
-      this.handedBy.set(key, (this.handedBy.get(key) ?? 0) - (said.returnedThousandths - handed.returned))
+      this.treasuryOf(ask, said.campaign).handed -= said.returnedThousandths - handed.returned
       handed.returned = said.returnedThousandths
     }
   }
 
   /** A treasury hands out: never more than was decided for its epoch. */
   granted(worker: Worker, epoch: number, grant: LeaseGrant): void {
+    const line = this.lineOf(grant.node, grant.partition)
     for (const said of grant.shards) {
-      const handed = this.handedOf(`${grant.node}:${grant.partition}:${epoch}:${said.campaign}`)
+      const handed = handedOf(line, said.campaign, epoch)
       const more = said.grantedThousandths - handed.granted
       if (more <= 0) continue
       handed.granted = said.grantedThousandths
-      const key = `${grant.partition}:${epoch}:${said.campaign}:${worker.region}`
-      const out = (this.handedBy.get(key) ?? 0) + more
-      this.handedBy.set(key, out)
-      const leased = this.leasedBy.get(key) ?? 0
-      if (out > leased * 1000 + 1e-3) {
-        throw new Breach(`treasury ${key} handed out ${out}, ${leased * 1000} were leased`, {
-          campaign: said.campaign,
-          node: null,
-        })
+      const treasury = this.treasury(said.campaign, epoch, worker.region, grant.partition)
+      treasury.handed += more
+      if (treasury.handed > treasury.leased * 1000 + 1e-3) {
+        throw new Breach(
+          `treasury ${worker.shardNumber} of epoch ${epoch} handed out ${treasury.handed} of campaign ${said.campaign}, ${treasury.leased * 1000} were leased`,
+          { campaign: said.campaign, node: null },
+        )
       }
     }
   }
 
   heard(node: Node, grant: LeaseGrant): void {
-    const line = `${node.boot}:${grant.partition}`
-    if (grant.epoch < (this.heardEpoch.get(line) ?? 0)) return
-    this.heardEpoch.set(line, grant.epoch)
+    const line = this.lineOf(node.boot, grant.partition)
+    if (grant.epoch < line.epoch) return
+    line.epoch = grant.epoch
     if (grant.askSentAt === null) return
-    const at = this.sentAt.get(`${line}:${grant.askSentAt}`)
-    if (at !== undefined) this.answeredAt.set(line, Math.max(this.answeredAt.get(line) ?? 0, at))
+    line.answeredAt = Math.max(line.answeredAt, line.sentAt.get(grant.askSentAt) ?? Number.NEGATIVE_INFINITY)
   }
 
   leased(worker: Worker, epoch: number, campaign: number, amountMicros: number): void {
-    const key = `${worker.index}:${epoch}:${campaign}:${worker.region}`
-    this.leasedBy.set(key, (this.leasedBy.get(key) ?? 0) + Math.max(0, amountMicros))
+    this.treasury(campaign, epoch, worker.region, worker.index).leased += Math.max(0, amountMicros)
   }
 
   /** A worker charged: once, to the day of the impression, and within every cap. */
@@ -227,7 +242,7 @@ export class Auditor {
 
   refunded(worker: Worker, facts: CampaignFacts, dayStart: number, amount: number): void {
     const day = this.dayOf(this.books.get(facts.number)!, dayStart)
-    const slip = [...day.slips].filter(([key]) => key.startsWith(`${worker.shardNumber}:`)).at(-1)?.[1]
+    const slip = [...day.slips].filter(([key]) => isOf(worker, key)).at(-1)?.[1]
     if (slip === undefined) throw new Breach('a refund of what was never charged', ofCampaign(facts))
     const before = this.billedOn(day)
     slip.refunded += amount
@@ -257,7 +272,7 @@ export class Auditor {
   fenced(worker: Worker, campaign: number): void {
     for (const day of this.books.get(campaign)!.days.values()) {
       for (const [key, slip] of day.slips) {
-        if (!key.startsWith(`${worker.shardNumber}:`) || slip.fenced) continue
+        if (!isOf(worker, key) || slip.fenced) continue
         const before = this.billedOn(day)
         slip.fenced = true
         this.note(this.books.get(campaign)!, day, before)
@@ -271,7 +286,7 @@ export class Auditor {
   ): void {
     const book = this.books.get(report.campaign)!
     const day = this.dayOf(book, said.start)
-    const slip = day.slips.get(`${report.shard}:${said.fence}`)
+    const slip = day.slips.get(report.shard * FENCES_MAX + said.fence)
     if (slip === undefined) return
     const before = this.billedOn(day)
     slip.fenced = true
@@ -385,7 +400,7 @@ export class Auditor {
   }
 
   private slipOf(day: DayBook, worker: Worker, fence: number): Slip {
-    const key = `${worker.shardNumber}:${fence}`
+    const key = worker.shardNumber * FENCES_MAX + fence
     let slip = day.slips.get(key)
     if (slip === undefined) {
       slip = { local: 0, refunded: 0, toldCharged: 0, toldRefunded: 0, fenced: false, honoured: null }
@@ -394,19 +409,44 @@ export class Auditor {
     return slip
   }
 
-  private handedOf(key: string): Handed {
-    let handed = this.handed.get(key)
-    if (handed === undefined) {
-      handed = { granted: 0, returned: 0, chosen: 0, carried: 0 }
-      this.handed.set(key, handed)
+  private lineOf(node: number, partition: number): LineBook {
+    const key = node * REGIONS_MAX + partition
+    let line = this.lines.get(key)
+    if (line === undefined) {
+      line = { epoch: 0, answeredAt: Number.NEGATIVE_INFINITY, sentAt: new Map(), handed: new Map() }
+      this.lines.set(key, line)
     }
-    return handed
+    return line
   }
 
   /** Nodes are numbered so that a number tells its region. */
-  private treasuryOf(ask: LeaseAsk, campaign: number): string {
-    return `${ask.partition}:${ask.epoch}:${campaign}:${ask.node % 64}`
+  private treasuryOf(ask: LeaseAsk, campaign: number): TreasuryBook {
+    return this.treasury(campaign, ask.epoch, ask.node % REGIONS_MAX, ask.partition)
   }
+
+  private treasury(campaign: number, epoch: number, region: number, partition: number): TreasuryBook {
+    const key = ((campaign * EPOCHS_MAX + epoch) * REGIONS_MAX + region) * REGIONS_MAX + partition
+    let treasury = this.treasuries.get(key)
+    if (treasury === undefined) {
+      treasury = { leased: 0, handed: 0 }
+      this.treasuries.set(key, treasury)
+    }
+    return treasury
+  }
+}
+
+function handedOf(line: LineBook, campaign: number, epoch: number): Handed {
+  const key = campaign * EPOCHS_MAX + epoch
+  let handed = line.handed.get(key)
+  if (handed === undefined) {
+    handed = { granted: 0, returned: 0, chosen: 0, carried: 0 }
+    line.handed.set(key, handed)
+  }
+  return handed
+}
+
+function isOf(worker: Worker, slip: number): boolean {
+  return Math.floor(slip / FENCES_MAX) === worker.shardNumber
 }
 
 function ofCampaign({ number }: CampaignFacts): Breach['of'] {

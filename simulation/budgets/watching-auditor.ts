@@ -15,7 +15,7 @@ const HISTORY_MAX = 60
 
 /** Keeps the latest that concerned a campaign or a node in a bounded ring, beside the audit. */
 export class WatchingAuditor extends Auditor {
-  private readonly lines: string[] = []
+  private readonly kept: string[] = []
   /** By who says it to whom: what is said again and again is told once. */
   private readonly saidLast = new Map<string, string>()
 
@@ -28,7 +28,7 @@ export class WatchingAuditor extends Auditor {
   }
 
   override history(): readonly string[] {
-    return this.lines
+    return this.kept
   }
 
   override chosen(node: Node, lease: { campaign: number; partition: number }, cost: number): void {
@@ -142,8 +142,8 @@ export class WatchingAuditor extends Auditor {
   }
 
   private keep(line: string): void {
-    if (this.lines.length === HISTORY_MAX) this.lines.shift()
-    this.lines.push(`${this.clock()}  ${line}`)
+    if (this.kept.length === HISTORY_MAX) this.kept.shift()
+    this.kept.push(`${this.clock()}  ${line}`)
   }
 }
 
