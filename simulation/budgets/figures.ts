@@ -1,4 +1,5 @@
 import { DAY_MS } from '../../src/core/time.ts'
+import type { Auditor } from './auditor.ts'
 import type { World } from './world.ts'
 
 /** What a run comes to. Money in micros, shares of 1. */
@@ -55,11 +56,7 @@ export function figuresOf(world: World, seed: number): Figures {
     target += able
     stranded += Math.max(0, able - mine)
   }
-  const stops = [...auditor.stops]
-  for (const { days } of auditor.books.values()) {
-    for (const day of days.values()) if (day.exhaustedAt !== null) stops.push(day.servedAfterMs)
-  }
-  stops.sort((a, b) => a - b)
+  const stops = stopsOf(auditor).sort((a, b) => a - b)
   const at = (share: number) => stops[Math.floor((stops.length - 1) * share)] ?? 0
   return {
     scenario: scenario.name,
@@ -78,6 +75,15 @@ export function figuresOf(world: World, seed: number): Figures {
     campaigns: market.campaigns.length,
     requests: world.requests,
   }
+}
+
+/** How long each was served on after it was exhausted or paused. */
+export function stopsOf(auditor: Auditor): number[] {
+  const stops = [...auditor.stops]
+  for (const { days } of auditor.books.values()) {
+    for (const day of days.values()) if (day.exhaustedAt !== null) stops.push(day.servedAfterMs)
+  }
+  return stops
 }
 
 function pacingError(world: World): number | null {

@@ -1,6 +1,7 @@
 import { unspent } from '../../src/budgets/link.ts'
 import { reserveTarget, type Shard, type ShardDay } from '../../src/budgets/shard.ts'
 import { DAY_MS, MINUTE_MS } from '../../src/core/time.ts'
+import { stopsOf } from './figures.ts'
 import type { CampaignFacts } from './market.ts'
 import type { World } from './world.ts'
 
@@ -35,6 +36,8 @@ export interface WorstCase {
 }
 
 const PACED_SHOWN = 3
+/** A day that the run has less than this of says nothing. */
+const JUDGED_MS = 2 * 3_600_000
 const CURVE_STEP_MS = 5 * MINUTE_MS
 
 /** What the report draws. It reads only, between two events, and draws nothing from the stream: a run is the same without. */
@@ -71,10 +74,9 @@ export class Samples {
     return this.shown.map(({ facts, cap, why }) => ({ facts, why, planned: this.planOf(facts, cap) }))
   }
 
-  /** Times from exhaustion to the last ad, of all days that were exhausted. */
+  /** Times from exhaustion or a pause to the last ad: those that the figures are made of. */
   stops(): number[] {
-    const days = [...this.world.auditor.books.values()].flatMap(book => [...book.days.values()])
-    return days.flatMap(({ exhaustedAt, servedAfterMs }) => (exhaustedAt === null ? [] : [servedAfterMs]))
+    return stopsOf(this.world.auditor)
   }
 
   /** The campaigns that fared worst, one for each way to. */
@@ -89,6 +91,8 @@ export class Samples {
       const price = costOf(facts)
       note('given away', number, givenAway / price, `${(givenAway / price).toFixed(1)} prices`)
       for (const day of days.values()) {
+        // The day after the run is open, and nothing comes of it.
+        if (day.start >= this.world.end - JUDGED_MS) continue
         const left = (day.capMost - auditor.billedOn(day)) / price
         const of = `of ${(day.capMost / price).toFixed(0)} on the day of ${new Date(day.start).toISOString().slice(0, 16)}`
         if (day.exhaustedAt === null) note('left of a cap', number, left, `${left.toFixed(1)} prices ${of}`)
@@ -111,7 +115,8 @@ export class Samples {
       return taken.map(({ at }) => cap * days.add(zone.format(at - 1)).size)
     }
     const masses = new Map<string, number>()
-    for (let at = world.start - DAY_MS; at < world.end + DAY_MS; at += CURVE_STEP_MS) {
+    // A campaign begins with the run: its first day is the rest of that day.
+    for (let at = world.start; at < world.end + DAY_MS; at += CURVE_STEP_MS) {
       const day = zone.format(at)
       masses.set(day, (masses.get(day) ?? 0) + world.curve(at))
     }

@@ -173,8 +173,8 @@ function stopChart(stops: readonly number[], goalMs: number | null): string {
     }
   })
   return barChart({
-    title: 'From exhaustion to the last ad',
-    note: `${counted(stops.length, 'exhausted day')} of campaigns, by up to how long it took`,
+    title: 'From exhaustion or pause to the last ad',
+    note: `${counted(stops.length, 'stop')}, by up to how long it took`,
     bars,
   })
 }
