@@ -119,7 +119,7 @@ export class Worker implements Place {
       if (grant.scarce && returnSurplus(held.parent, held.shard, this.world.events.now)) this.askNow(held)
       if (held.parent.stopped && !stoppedBefore) {
         releaseLeases(held.shard)
-        this.treasury.onReleased(grant.campaign)
+        this.treasury.onReleased(grant.campaign, null)
       }
       this.judge(held)
     }
@@ -257,8 +257,8 @@ export class Worker implements Place {
     const { now } = this.world.events
     for (const day of held.shard.days) {
       if (now >= day.end && day.leaseLeft > 0) {
+        this.treasury.onReleased(held.facts.number, day.leaseLeft)
         day.leaseLeft = 0
-        this.treasury.onReleased(held.facts.number)
       }
     }
     for (let i = held.waiting.length - 1; i >= 0; i--) {

@@ -53,6 +53,13 @@ export type OutboxRow =
 /** Bounds a record of effects: well below what a record may have. */
 const EVENTS_BYTES_MAX = 256 << 10
 
+/** What the treasury is to know of leases, in the order in which it was decided. */
+export type LeaseChange = { readonly partition: number; readonly campaign: number } & (
+  | { readonly kind: 'leased'; readonly grantedMicros: number }
+  /** So much of what was leased and not chosen is free again; null: all of it. */
+  | { readonly kind: 'released'; readonly thousandths: number | null }
+)
+
 /**
  * What the decisions of one batch write, all in the transaction that moves the offset, and what they say to others
  * after the commit. States that are written whole (budgets, balances, open blocks) are named here and read then.
@@ -93,8 +100,7 @@ export class Changes {
   // After the commit:
   readonly outcomes: { requestId: string; outcome: CommandOutcome }[] = []
   readonly catalog: CatalogChange[] = []
-  readonly leased: { partition: number; campaign: number; grantedMicros: number }[] = []
-  readonly released: { partition: number; campaign: number }[] = []
+  readonly leases: LeaseChange[] = []
   /** Partitions that have new calendars. */
   readonly calendars = new Set<number>()
   /** Events that are not billed, by the number of their reason. */

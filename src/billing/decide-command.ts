@@ -114,7 +114,7 @@ export function releaseLease(turn: Turn, campaign: number): void {
   rebalance(money.budget, money.balance, partition.head.time)
   changes.touchBudget(partition.number, campaign)
   changes.touchBalance(partition.number, money.advertiser)
-  changes.released.push({ partition: partition.number, campaign })
+  changes.leases.push({ kind: 'released', partition: partition.number, campaign, thousandths: null })
 }
 
 /** Sees whether the money stops or wakes a campaign, and says so to the ones that serve. */

@@ -1,7 +1,7 @@
-import { rebalance, takeLease } from '../budgets/budget.ts'
+import { type CampaignBudget, rebalance, takeLease } from '../budgets/budget.ts'
 import { isReserving, openEpoch, reportChosen, unlease } from '../budgets/shard.ts'
 import type { ChosenRecord, EpochOpenedRecord, LeaseTakenRecord } from '../records/events.ts'
-import { budgetOf, dayFor } from './money-of.ts'
+import { type BudgetOf, budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
 
 /** The treasury starts anew, with an epoch that was never used: what older epochs leased and did not choose is free. */
@@ -44,7 +44,13 @@ export function decideLeaseTaken(turn: Turn, record: LeaseTakenRecord): void {
     changes.touchBudget(partition.number, lease.campaign)
     changes.touchBalance(partition.number, money.advertiser)
     if (granted > 0) partition.reserving.add(lease.campaign)
-    changes.leased.push({ partition: partition.number, campaign: lease.campaign, grantedMicros: granted })
+    if (lease.amountMicros < 0) continue
+    changes.leases.push({
+      kind: 'leased',
+      partition: partition.number,
+      campaign: lease.campaign,
+      grantedMicros: granted,
+    })
   }
 }
 
@@ -62,6 +68,7 @@ export function decideChosen(turn: Turn, record: ChosenRecord): void {
       { epoch: record.epoch, chosenThousandths: report.chosenThousandths, variance: report.variance },
       partition.head.time,
     )
+    endLeases(turn, report.campaign, money)
     rebalance(money.budget, money.balance, partition.head.time)
     partition.reserving.add(report.campaign)
     changes.touchBudget(partition.number, report.campaign)
@@ -76,18 +83,39 @@ export function sweepReserves(turn: Turn): void {
     const money = budgetOf(partition, campaign)
     if (money === null) continue
     const before = money.balance.reserved
-    if (money.budget.days.some(day => day.leaseLeft > 0 && partition.head.time >= day.end)) {
-      changes.released.push({ partition: partition.number, campaign })
-    }
+    endLeases(turn, campaign, money)
+    const heldBefore = holdsOf(money.budget)
     rebalance(money.budget, money.balance, partition.head.time)
     const isOver = !isReserving(money.budget)
     // Written where it is over, too, though no money moved: else a restart finds it reserving still, and a replay not.
-    if (isOver || money.balance.reserved !== before) {
+    if (isOver || money.balance.reserved !== before || holdsOf(money.budget) !== heldBefore) {
       changes.touchBudget(partition.number, campaign)
       changes.touchBalance(partition.number, money.advertiser)
     }
     if (isOver) partition.reserving.delete(campaign)
   }
+}
+
+/** What was leased of a day that is over cannot be chosen with any more: the treasury leases it anew, of the day that has begun. */
+function endLeases(turn: Turn, campaign: number, { budget }: BudgetOf): void {
+  const { partition, changes } = turn
+  for (const day of budget.days) {
+    if (day.leaseLeft <= 0 || partition.head.time < day.end) continue
+    changes.leases.push({
+      kind: 'released',
+      partition: partition.number,
+      campaign,
+      thousandths: day.leaseLeft,
+    })
+    day.leaseLeft = 0
+  }
+}
+
+/** Changes whenever a hold lapses: the row must be written then, or a restart would find another state than a replay. */
+function holdsOf({ days }: CampaignBudget): number {
+  let sum = 0
+  for (const { renders, clicks } of days) sum += renders.length + (clicks?.minute ?? 0)
+  return sum
 }
 
 /** Who comes first gets scarce money: the order must be the same after a restart. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MemoryLog } from '../adapters/memory/log.ts'
 import { SqliteStore } from '../adapters/sqlite/store.ts'
+import { NodeLeases } from '../budgets/node-leases.ts'
 import { LAPSE_SLACK_MS, RENDER_LIFE_MS } from '../budgets/render-holds.ts'
 import { formatUuid, parseId, writeImpressionId } from '../core/ids.ts'
 import type { CommandOutcome } from '../ports/control.ts'
@@ -334,6 +335,46 @@ describe('a budget', () => {
     expect(cut.body).toMatchObject({ status: 'exhausted', remaining: { totalMicros: 0 } })
     await click()
     expect(charges()).toBe(2)
+  })
+})
+
+describe('campaigns on one balance', () => {
+  test('that are not chosen give their money to one that is', async () => {
+    const advertiser = (await command('createAdvertiser', null, { name: 'A' })).body as { id: string }
+    await command('deposit', parseId('advertiser', advertiser.id), { amountMicros: 4_000_000 })
+    const make = async () => {
+      const created = await command('createCampaign', null, {
+        advertiserId: advertiser.id,
+        name: 'C',
+        bid: { model: 'cpc', amountMicros: 500_000 },
+        ads: [
+          {
+            name: 'Ad',
+            landingUrl: 'https://example.com/a',
+            creative: { kind: 'image', w: 300, h: 250, imageUrl: 'https://example.com/a.png' },
+          },
+        ],
+      })
+      return parseId('campaign', (created.body as { id: string }).id)!
+    }
+    const leases = new NodeLeases(1, PARTITIONS)
+    let heard = 0
+    const passWithNode = async () => {
+      leases.returnIdle(now)
+      for (const ask of leases.asks(now)) decider.onAsk(ask)
+      await pass(250)
+      for (const { grants } of told.slice(heard)) for (const grant of grants) leases.onGrant(grant, now)
+      heard = told.length
+    }
+    for (let i = 0; i < 6; i++) await make()
+    for (let i = 0; i < 40; i++) await passWithNode()
+    const late = await make()
+    let most = 0
+    for (let i = 0; i < 200; i++) {
+      await passWithNode()
+      most = Math.max(most, leases.left(leases.leaseOf(0, late, 0), now))
+    }
+    expect(most).toBeGreaterThan(0)
   })
 })
 

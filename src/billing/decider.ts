@@ -1,3 +1,4 @@
+import { availableMicros } from '../budgets/balance.ts'
 import { grantable } from '../budgets/budget.ts'
 import { EvenPlans } from '../budgets/even-plans.ts'
 import { unspent } from '../budgets/link.ts'
@@ -106,6 +107,8 @@ const LEASES_PER_RECORD = 5000
 /** Of what is appended at once, and about what may wait for it: the log refuses more than it can hold. */
 const OUTGOING_BYTES_MAX = 4 << 20
 const CALENDAR_CHECK_MS = 30_000
+/** For so long after a campaign found no money, the others on its balance give back what they do not use. */
+const STARVED_MS = 10_000
 /** A log that did not take records is asked again after this. */
 const RETRY_MS = 500
 
@@ -120,6 +123,8 @@ export class Decider {
   /** How requests are spread over the week: what even campaigns plan by. */
   private readonly curve = new TrafficCurve()
   private readonly plans = new EvenPlans(this.curve)
+  /** By advertiser, when a campaign of it last found no money. */
+  private readonly starvedAt = new Map<number, number>()
   private readonly buffer = new RecordBuffer()
   private secondAt = 0
   private calendarsAt = 0
@@ -166,8 +171,11 @@ export class Decider {
       const epoch = partition.head.treasuryEpoch + 1
       const opened: EpochOpenedRecord = { epoch, holdMs: this.options.holdMs }
       this.buffer.json(RecordKind.epochOpened, partition.number, now, opened)
-      this.treasuries[partition.number] = new Treasury(partition.number, epoch, campaign =>
-        this.shardView(partition, campaign),
+      this.treasuries[partition.number] = new Treasury(
+        partition.number,
+        epoch,
+        campaign => this.shardView(partition, campaign),
+        campaign => this.onStarved(partition, campaign),
       )
     }
     this.checkCalendars(now)
@@ -256,10 +264,11 @@ export class Decider {
   }
 
   private afterCommit(changes: Changes, records: readonly LogRecord[]): void {
-    for (const { partition, campaign, grantedMicros } of changes.leased) {
-      this.treasuries[partition]?.onLeased(campaign, grantedMicros)
+    for (const change of changes.leases) {
+      const treasury = this.treasuries[change.partition]
+      if (change.kind === 'leased') treasury?.onLeased(change.campaign, change.grantedMicros)
+      else treasury?.onReleased(change.campaign, change.thousandths)
     }
-    for (const { partition, campaign } of changes.released) this.treasuries[partition]?.onReleased(campaign)
     for (const partition of changes.calendars) this.treasuries[partition]?.wakeHungry()
     for (const change of changes.catalog) {
       if (change.kind === 'campaign' || change.kind === 'money') this.wake(campaignNumber(change))
@@ -293,6 +302,19 @@ export class Decider {
     for (const { row, requests } of changes.requests.values())
       this.curve.observe(row[0]! * MINUTE_MS, requests)
     if (changes.catalog.some(change => change.kind === 'campaign')) this.checkCalendars(now)
+  }
+
+  /** A campaign found no money. Where its balance is what is short, its siblings are to give back what they do not use. */
+  private onStarved(partition: Partition, campaign: number): void {
+    const money = budgetOf(partition, campaign)
+    if (money === null || availableMicros(money.balance) >= unitPrice(money.budget)) return
+    const now = this.timer.now()
+    const isNew = now - (this.starvedAt.get(money.advertiser) ?? Number.NEGATIVE_INFINITY) >= STARVED_MS / 2
+    if (!isNew) return
+    this.starvedAt.set(money.advertiser, now)
+    for (const sibling of partition.campaignsOf.get(money.advertiser) ?? []) {
+      this.treasuries[partition.number]?.lookAt(sibling)
+    }
   }
 
   private wake(campaign: number): void {
@@ -329,7 +351,8 @@ export class Decider {
       price: model === 'cpc' ? budget.amount * 1000 : budget.amount,
       stopped: campaign.paused || campaign.archived || budget.stopped !== null,
       closed: campaign.whenAuthorityLost === 'closed',
-      scarce: false,
+      scarce:
+        this.timer.now() - (this.starvedAt.get(money.advertiser) ?? Number.NEGATIVE_INFINITY) < STARVED_MS,
       shard: 0,
     }
     const day = dayAt(budget, now) ?? comingDay(partition, budget, now)

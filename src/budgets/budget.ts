@@ -185,8 +185,10 @@ export function chargeImpression(
 export function refund(budget: CampaignBudget, balance: Balance, chargedAt: number, amount: Micros): void {
   balance.balance = micros(balance.balance + amount)
   const day = dayAt(budget, chargedAt)
-  if (day === null) budget.foldedSpend = micros(budget.foldedSpend - amount)
-  else refundDay(day, amount)
+  // A charge from outside of all known days was taken from another than the one that is found now.
+  if (day === null || netCharged(day.link) < amount) {
+    budget.foldedSpend = micros(budget.foldedSpend - amount)
+  } else refundDay(day, amount)
 }
 
 /** Leases money for choosing, under the treasury's epoch. Returns the micros that were granted. */

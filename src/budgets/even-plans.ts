@@ -5,6 +5,8 @@ import { newPace, type Pace, type Paced, paceTo } from './pacing.ts'
 import { unitPrice } from './shard.ts'
 import { SLOT_MS, type TrafficCurve } from './traffic-curve.ts'
 
+const SLOTS_A_DAY = (24 * 3_600_000) / SLOT_MS
+
 /** Of a campaign that is not paced. */
 const UNPACED: Paced = { allowance: Number.POSITIVE_INFINITY, factor: 1 }
 
@@ -43,8 +45,12 @@ export class EvenPlans {
     const slot = Math.floor(now / SLOT_MS)
     const slotEnd = Math.min((slot + 1) * SLOT_MS, window.end)
     if (planned.slot !== slot) {
+      // The slots that have passed are taken off; all is added up anew once a day, each campaign in a slot of its own.
+      const anew = planned.slot < 0 || (slot - number) % SLOTS_A_DAY === 0
+      planned.massAfterSlot = anew
+        ? this.curve.mass(slotEnd, window.end, isOpen)
+        : Math.max(0, planned.massAfterSlot - this.curve.mass((planned.slot + 1) * SLOT_MS, slotEnd, isOpen))
       planned.slot = slot
-      planned.massAfterSlot = this.curve.mass(slotEnd, window.end, isOpen)
     }
     const weight = isOpen(now) ? this.curve.weightAt(now) : 0
     return paceTo(planned.pace, {

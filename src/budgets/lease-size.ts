@@ -37,5 +37,6 @@ export function leaseSize({ model, price, least, rate, free, nodes }: LeaseTerms
   const span = Math.max(rate * SPAN_SECONDS, burst)
   const size = span + DEVIATIONS * price * Math.sqrt(span / price)
   const share = (SHARE * free) / Math.max(1, nodes)
-  return Math.max(least, Math.min(size, Math.max(share, Math.min(small, free / Math.max(1, nodes)))))
+  const wanted = Math.min(size, Math.max(share, Math.min(small, free / Math.max(1, nodes))))
+  return Math.max(least, Math.floor(wanted))
 }

@@ -133,6 +133,7 @@ export class NodeLeases {
     return lease
   }
 
+  /** Under which its leases are. */
   epochOf(partition: number): number {
     return this.lines[partition]!.epoch
   }
@@ -171,8 +172,9 @@ export class NodeLeases {
     for (const line of this.lines) {
       for (const lease of line.returning) {
         const unused = lease.granted - lease.returned - lease.chosen
-        if (unused <= 0 || (!lease.stopped && now - Math.max(lease.chosenAt, lease.grantedAt) < IDLE_MS))
-          continue
+        if (!lease.stopped && now - Math.max(lease.chosenAt, lease.grantedAt) < IDLE_MS) continue
+        line.returning.delete(lease)
+        if (unused <= 0) continue
         lease.returned += unused
         lease.changedAt = now
         line.news = true

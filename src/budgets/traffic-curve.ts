@@ -10,6 +10,7 @@ const HOURS = 7 * 24
 const NEWEST_WEIGHT = 0.3
 /** Steps in which a stretch of time is added up. */
 export const SLOT_MS = HOUR_MS / 4
+const WEEK_MS = HOURS * HOUR_MS
 /** No hour is planned with less than this share of the mean: a dead hour would never be tried again. */
 const LEAST_WEIGHT = 0.02
 /** The epoch was a Thursday; weeks are counted from Mondays. */
@@ -43,6 +44,14 @@ export class TrafficCurve {
 
   /** The weight of [from, to), in ms of the mean, of the slots that are open. */
   mass(from: number, to: number, isOpen: (at: number) => boolean): number {
+    // Weeks are alike: of a long flight one is added up, not all.
+    const weeks = Math.max(0, Math.floor((to - from) / WEEK_MS) - 1)
+    if (weeks > 0) {
+      return (
+        (weeks + 1) * this.mass(from, from + WEEK_MS, isOpen) +
+        this.mass(from + (weeks + 1) * WEEK_MS, to, isOpen)
+      )
+    }
     let mass = 0
     for (let at = from; at < to; ) {
       const end = Math.min(to, (Math.floor(at / SLOT_MS) + 1) * SLOT_MS)

@@ -24,11 +24,12 @@ function open(change: Partial<ShardView> = {}) {
   } as { -readonly [K in keyof ShardView]: ShardView[K] }
   const treasury = new Treasury(0, EPOCH, () => view)
   const granted = new Map<number, number>()
+  const sequences = new Map<number, number>()
   const tell = (
     node: number,
     said: Partial<LeaseAsk['shards'][number]>,
     now: number,
-    heard = Number.MAX_SAFE_INTEGER,
+    heard = sequences.get(node) ?? 0,
   ) =>
     treasury.onAsk(
       {
@@ -58,6 +59,7 @@ function open(change: Partial<ShardView> = {}) {
       view.grantableMicros -= amountMicros
       treasury.onLeased(CAMPAIGN, Math.max(0, amountMicros))
     }
+    for (const { node, sequence } of grants) sequences.set(node, sequence)
     for (const { node, shards } of grants)
       for (const { grantedThousandths } of shards) granted.set(node, grantedThousandths)
     return grants
@@ -75,7 +77,7 @@ test('what was chosen before a campaign stopped, and told after it, does not eat
   round(2)
   expect(of(1)).toBe(5.5 * PRICE)
   // Five of them are chosen and rendered, the budget is spent, and only then the node tells.
-  treasury.onReleased(CAMPAIGN)
+  treasury.onReleased(CAMPAIGN, null)
   view.stopped = true
   treasury.wake(CAMPAIGN)
   round(3)

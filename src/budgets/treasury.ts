@@ -2,6 +2,15 @@ import type { LeaseAsk, LeaseGrant } from '../ports/treasury-link.ts'
 import type { ChosenRecord, LeaseTakenRecord } from '../records/events.ts'
 import { leaseSize } from './lease-size.ts'
 import { nodesFor } from './rendezvous.ts'
+import {
+  accountOf,
+  leastLease,
+  newShardAccount,
+  observe,
+  type ShardAccount,
+  takenBy,
+  unspentOf,
+} from './shard-account.ts'
 
 /**
  * The treasury of one partition: hands out to nodes, from memory, what it has leased durably for its epoch.
@@ -18,52 +27,17 @@ export const LEASE_VALID_MS = 5000
 export const CLOSE_SLACK_MS = 1000
 /** Impressions a second that one node is thought to have room for, of one campaign. */
 const NODE_IMPRESSIONS = 4
-/** A lease of a cpc campaign is for so many impressions at least, at the highest click rate that is usual. */
-const CHOICES_A_CLICK = 10
-/** Weight of the newest second in the observed rate. */
-const RATE_WEIGHT = 0.4
-/** A rate below this is none: halved for ever, it would end among numbers that processors are slow with. */
-const LEAST_RATE = 1e-6
 /** Nodes that choose nothing with what they have for so long make room for others. */
 const IDLE_SECONDS = 4
 /** And other shards for this one. */
-const UNLEASE_SECONDS = 10
+const UNLEASE_SECONDS = 6
+/** Having given money back, a campaign leaves it to the others for so long. */
+const QUIET_MS = 10_000
+const SECOND_MS = 900
+/** Nodes are looked at each second: where it took longer, the time was ours. */
+const STALL_MS = 1500
 /** Campaigns whose nodes have too little are looked at again this often: money may have come free. */
 const HUNGRY_MS = 250
-
-interface NodeAccount {
-  granted: number
-  returned: number
-  chosen: number
-  impressions: number
-  variance: number
-}
-
-interface ShardAccount {
-  readonly campaign: number
-  readonly shard: number
-  /** What decide has leased to this epoch, less what was given back. */
-  leased: number
-  /** Sum over nodes of what they have taken: chosen money is in it. */
-  taken: number
-  chosen: number
-  impressions: number
-  variance: number
-  readonly nodes: Map<number, NodeAccount>
-  /** How many nodes may choose it, and which: see nodesFor. */
-  spread: number
-  turn: number
-  /** Chosen a second, observed: money, and impressions. */
-  rate: number
-  impressionRate: number
-  ratedChosen: number
-  ratedImpressions: number
-  idleSeconds: number
-  reportedChosen: number
-  reportedVariance: number
-  askedLease: boolean
-  scarce: boolean
-}
 
 interface Node {
   heardAt: number
@@ -114,16 +88,19 @@ export class Treasury {
   /** Whether nodes have reported choices that `decide` should hear of now, not at the next second. */
   overdue = false
   private ratedAt = Number.NEGATIVE_INFINITY
+  private lookedAt = Number.POSITIVE_INFINITY
 
   constructor(
     readonly partition: number,
     readonly epoch: number,
     private readonly view: (campaign: number) => ShardView | null,
+    /** A campaign wants to be served and there is no money for it. */
+    private readonly onStarved: (campaign: number) => void = () => {},
   ) {}
 
   /** Takes in what a node chose and gave back. A repeat or an old ask changes nothing. */
   onAsk(ask: LeaseAsk, now: number): void {
-    const node = this.nodeNamed(ask.node)
+    const node = this.nodeNamed(ask.node, ask.epoch === this.epoch ? ask.heard : 0)
     node.heardAt = now
     node.askSentAt = Math.max(node.askSentAt ?? Number.NEGATIVE_INFINITY, ask.sentAt)
     if (ask.epoch !== this.epoch) return
@@ -137,18 +114,26 @@ export class Treasury {
     if (shard === undefined) return
     shard.leased += grantedMicros * 1000
     shard.askedLease = false
+    // It is to be tried.
+    if (grantedMicros > 0) shard.idleSeconds = 0
     if (grantedMicros > 0) this.due.add(shard)
   }
 
   /**
-   * What was leased and not chosen is free again: the campaign stopped, or its day is over. What nodes still have in
-   * hand must be leased anew before they are given more.
+   * What was leased and not chosen is free again: all of it where the campaign stopped, so many thousandths where its day
+   * is over. What nodes still have in hand must be leased anew before they are given more.
    */
-  onReleased(campaign: number): void {
+  onReleased(campaign: number, thousandths: number | null): void {
     const shard = this.shards.get(campaign)
     if (shard === undefined) return
-    shard.leased = shard.chosen
+    shard.leased = thousandths === null ? shard.chosen : Math.max(shard.chosen, shard.leased - thousandths)
     shard.askedLease = false
+  }
+
+  /** Looks at a campaign in the next round, without a word to its nodes. */
+  lookAt(campaign: number): void {
+    const shard = this.shards.get(campaign)
+    if (shard !== undefined) this.due.add(shard)
   }
 
   /** A campaign whose money or state changed: new, stopped, resumed, a new day. Nodes hear of it at once. */
@@ -169,13 +154,16 @@ export class Treasury {
   chosenSince(now: number): ChosenRecord | null {
     this.closeSilent(now)
     this.overdue = false
-    const seconds = Math.min(10, Math.max(0.2, (now - this.ratedAt) / 1000))
-    this.ratedAt = now
+    const passed = now - this.ratedAt
+    const isSecond = passed >= SECOND_MS
+    if (isSecond) this.ratedAt = now
     const shards: ChosenRecord['shards'][number][] = []
     for (const shard of this.active) {
       const { campaign, chosen, impressions, variance } = shard
-      observe(shard, seconds)
-      this.respread(shard)
+      if (isSecond) {
+        observe(shard, Math.min(10, passed / 1000))
+        this.respread(shard)
+      }
       if (shard.rate === 0 && shard.taken <= chosen) this.active.delete(shard)
       // With this record `decide` takes it from what was leased, and no lower than nothing. A lease that is in the log
       // already comes before the record, and pays for it.
@@ -203,7 +191,7 @@ export class Treasury {
     }
     const leases: LeaseTakenRecord['leases'][number][] = []
     for (const shard of this.due) {
-      const change = this.share(shard)
+      const change = this.share(shard, now)
       if (change !== 0) leases.push({ campaign: shard.campaign, shard: shard.shard, amountMicros: change })
     }
     this.due.clear()
@@ -233,12 +221,18 @@ export class Treasury {
   }
 
   /** Tops nodes up from what is leased and with nobody. Returns micros to lease more, or (negative) to give back. */
-  private share(shard: ShardAccount): number {
+  private share(shard: ShardAccount, now: number): number {
     this.hungry.delete(shard)
     const view = this.view(shard.campaign)
     if (view === null) return 0
     if (view.stopped) return -this.unlease(shard)
     this.active.add(shard)
+    if (view.scarce && this.isHoarding(shard)) {
+      this.judgeScarcity(shard, true)
+      shard.quietUntil = now + QUIET_MS
+      return -this.unlease(shard)
+    }
+    if (view.scarce && now < shard.quietUntil) return 0
     const nodes = nodesFor({ campaign: shard.campaign, turn: shard.turn, count: shard.spread }, this.alive)
     // Nobody is there: the next node that is heard of has it looked at.
     if (nodes.length === 0) this.hungry.add(shard)
@@ -263,9 +257,9 @@ export class Treasury {
     }
     const atHand = shard.leased - shard.taken
     this.judgeScarcity(shard, view.scarce || (this.alive.length > 1 && grantable + atHand < wanted))
-    if (view.scarce && shard.idleSeconds >= UNLEASE_SECONDS && atHand >= 1000) return -this.unlease(shard)
     // Too little for one more choice is not worth a lease.
     if (missing > 0 && grantable + Math.max(0, atHand) + inHandMost < enough) {
+      this.onStarved(shard.campaign)
       // Nobody can use it here, not even the thousandths: elsewhere it may make up a price.
       return -this.unlease(shard)
     }
@@ -274,6 +268,11 @@ export class Treasury {
     if (more <= 0 || shard.askedLease) return 0
     shard.askedLease = true
     return more
+  }
+
+  /** Whether money lies here that nobody chooses with, while others want it. */
+  private isHoarding(shard: ShardAccount): boolean {
+    return shard.idleSeconds >= UNLEASE_SECONDS && shard.leased > shard.chosen
   }
 
   /** Returns what the node should have and could not be given. */
@@ -355,6 +354,10 @@ export class Treasury {
 
   /** Nodes that were not heard of: what they had in hand may have been chosen with, and is held back as if it was. */
   private closeSilent(now: number): void {
+    // We were held up ourselves: asks of that time wait to be read, and nobody was silent.
+    const heldUp = now - this.lookedAt - STALL_MS
+    this.lookedAt = now
+    if (heldUp > 0) for (const node of this.nodes.values()) node.heardAt += heldUp
     let gone = false
     for (const [number, node] of this.nodes) {
       if (now - node.heardAt < LEASE_VALID_MS + CLOSE_SLACK_MS) continue
@@ -375,8 +378,9 @@ export class Treasury {
 
   /** More nodes while the campaign could spend more than those it has do; fewer as its money runs out. */
   private respread(shard: ShardAccount): void {
+    if (this.alive.length <= 1) return
     const view = this.view(shard.campaign)
-    if (view === null || view.stopped || this.alive.length <= 1) return
+    if (view === null || view.stopped) return
     const free = Math.max(0, view.grantableMicros) * 1000 + shard.leased - shard.chosen
     const affordable = Math.max(1, Math.floor(free / (4 * view.price)))
     const busy = Math.ceil(shard.impressionRate / NODE_IMPRESSIONS)
@@ -395,10 +399,10 @@ export class Treasury {
     shard.spread = spread
   }
 
-  private nodeNamed(number: number): Node {
+  private nodeNamed(number: number, heard: number): Node {
     let node = this.nodes.get(number)
     if (node === undefined) {
-      node = { heardAt: 0, askSentAt: null, sequence: 0, untold: new Map(), push: false }
+      node = { heardAt: 0, askSentAt: null, sequence: heard, untold: new Map(), push: false }
       this.nodes.set(number, node)
       this.alive = [...this.nodes.keys()]
       for (const shard of this.hungry) this.due.add(shard)
@@ -413,70 +417,5 @@ export class Treasury {
       this.shards.set(campaign, shard)
     }
     return shard
-  }
-}
-
-/**
- * The least that a node can do something with: a price. The last price of a cpc campaign is shared with what is held for
- * the clicks of earlier impressions, and each impression costs but a small part of it.
- */
-function leastLease(view: ShardView, free: number): number {
-  return view.model === 'cpm'
-    ? view.price
-    : Math.max(view.price / CHOICES_A_CLICK, Math.min(view.price, free))
-}
-
-/** Lets a second of what was chosen into the observed rates. */
-function observe(shard: ShardAccount, seconds: number): void {
-  const chosen = shard.chosen - shard.ratedChosen
-  shard.idleSeconds = chosen > 0 ? 0 : shard.idleSeconds + 1
-  shard.rate += RATE_WEIGHT * (chosen / seconds - shard.rate)
-  if (shard.rate < LEAST_RATE) shard.rate = 0
-  const impressions = shard.impressions - shard.ratedImpressions
-  shard.impressionRate += RATE_WEIGHT * (impressions / seconds - shard.impressionRate)
-  if (shard.impressionRate < LEAST_RATE) shard.impressionRate = 0
-  shard.ratedChosen = shard.chosen
-  shard.ratedImpressions = shard.impressions
-}
-
-function unspentOf(node: NodeAccount): number {
-  return node.granted - node.returned - node.chosen
-}
-
-/** What a node may have spent: more than it was granted where it tells of an older epoch's choices. */
-function takenBy(node: NodeAccount): number {
-  return Math.max(node.granted - node.returned, node.chosen)
-}
-
-function accountOf(shard: ShardAccount, number: number): NodeAccount {
-  let node = shard.nodes.get(number)
-  if (node === undefined) {
-    node = { granted: 0, returned: 0, chosen: 0, impressions: 0, variance: 0 }
-    shard.nodes.set(number, node)
-  }
-  return node
-}
-
-function newShardAccount(campaign: number, shard: number): ShardAccount {
-  return {
-    campaign,
-    shard,
-    leased: 0,
-    taken: 0,
-    chosen: 0,
-    impressions: 0,
-    variance: 0,
-    nodes: new Map(),
-    spread: 1,
-    turn: 0,
-    rate: 0,
-    impressionRate: 0,
-    ratedChosen: 0,
-    ratedImpressions: 0,
-    idleSeconds: 0,
-    reportedChosen: 0,
-    reportedVariance: 0,
-    askedLease: false,
-    scarce: false,
   }
 }

@@ -1,0 +1,112 @@
+/** Weight of the newest second in the observed rate. */
+const RATE_WEIGHT = 0.4
+/** A rate below this is none: halved for ever, it would end among numbers that processors are slow with. */
+const LEAST_RATE = 1e-6
+/** A lease of a cpc campaign is for so many impressions at least, at the highest click rate that is usual. */
+const CHOICES_A_CLICK = 10
+
+/** What one node was granted, and what it says that it chose and gave back: totals of the epoch, thousandths of a micro. */
+export interface NodeAccount {
+  granted: number
+  returned: number
+  chosen: number
+  impressions: number
+  variance: number
+}
+
+/** A treasury's book of one shard. */
+export interface ShardAccount {
+  readonly campaign: number
+  readonly shard: number
+  /** What decide has leased to this epoch, less what was given back. */
+  leased: number
+  /** Sum over nodes of what they have taken: chosen money is in it. */
+  taken: number
+  chosen: number
+  impressions: number
+  variance: number
+  readonly nodes: Map<number, NodeAccount>
+  /** How many nodes may choose it, and which: see nodesFor. */
+  spread: number
+  turn: number
+  /** Chosen a second, observed: money, and impressions. */
+  rate: number
+  impressionRate: number
+  ratedChosen: number
+  ratedImpressions: number
+  idleSeconds: number
+  reportedChosen: number
+  reportedVariance: number
+  askedLease: boolean
+  scarce: boolean
+  quietUntil: number
+}
+
+/**
+ * The least that a node can do something with: a price. The last price of a cpc campaign is shared with what is held for
+ * the clicks of earlier impressions, and each impression costs but a small part of it.
+ */
+export function leastLease(
+  view: { readonly model: 'cpc' | 'cpm'; readonly price: number },
+  free: number,
+): number {
+  return view.model === 'cpm'
+    ? view.price
+    : Math.max(view.price / CHOICES_A_CLICK, Math.min(view.price, free))
+}
+
+/** Lets a second of what was chosen into the observed rates. */
+export function observe(shard: ShardAccount, seconds: number): void {
+  const chosen = shard.chosen - shard.ratedChosen
+  shard.idleSeconds = chosen > 0 ? 0 : shard.idleSeconds + 1
+  shard.rate += RATE_WEIGHT * (chosen / seconds - shard.rate)
+  if (shard.rate < LEAST_RATE) shard.rate = 0
+  const impressions = shard.impressions - shard.ratedImpressions
+  shard.impressionRate += RATE_WEIGHT * (impressions / seconds - shard.impressionRate)
+  if (shard.impressionRate < LEAST_RATE) shard.impressionRate = 0
+  shard.ratedChosen = shard.chosen
+  shard.ratedImpressions = shard.impressions
+}
+
+export function unspentOf(node: NodeAccount): number {
+  return node.granted - node.returned - node.chosen
+}
+
+/** What a node may have spent: more than it was granted where it tells of an older epoch's choices. */
+export function takenBy(node: NodeAccount): number {
+  return Math.max(node.granted - node.returned, node.chosen)
+}
+
+export function accountOf(shard: ShardAccount, number: number): NodeAccount {
+  let node = shard.nodes.get(number)
+  if (node === undefined) {
+    node = { granted: 0, returned: 0, chosen: 0, impressions: 0, variance: 0 }
+    shard.nodes.set(number, node)
+  }
+  return node
+}
+
+export function newShardAccount(campaign: number, shard: number): ShardAccount {
+  return {
+    campaign,
+    shard,
+    leased: 0,
+    taken: 0,
+    chosen: 0,
+    impressions: 0,
+    variance: 0,
+    nodes: new Map(),
+    spread: 1,
+    turn: 0,
+    rate: 0,
+    impressionRate: 0,
+    ratedChosen: 0,
+    ratedImpressions: 0,
+    idleSeconds: 0,
+    reportedChosen: 0,
+    reportedVariance: 0,
+    askedLease: false,
+    scarce: false,
+    quietUntil: Number.NEGATIVE_INFINITY,
+  }
+}
