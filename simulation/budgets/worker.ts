@@ -408,6 +408,7 @@ export class Worker implements Place {
       price: shard.model === 'cpc' ? facts.amount * 1000 : facts.amount,
       stopped: held.stopped,
       scarce: parent.scarce,
+      starving: false,
       pacing: parent.pacing,
       closed: false,
       shard: this.shardNumber,

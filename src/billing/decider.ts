@@ -351,7 +351,8 @@ export class Decider {
       price: model === 'cpc' ? budget.amount * 1000 : budget.amount,
       stopped: campaign.paused || campaign.archived || budget.stopped !== null,
       closed: campaign.whenAuthorityLost === 'closed',
-      scarce:
+      scarce: false,
+      starving:
         this.timer.now() - (this.starvedAt.get(money.advertiser) ?? Number.NEGATIVE_INFINITY) < STARVED_MS,
       shard: 0,
     }

@@ -15,6 +15,7 @@ function open(change: Partial<ShardView> = {}) {
     grantableMicros: 5500,
     stopped: false,
     scarce: false,
+    starving: false,
     pacing: 1,
     closed: false,
     shard: 0,

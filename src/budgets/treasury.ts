@@ -30,7 +30,9 @@ const NODE_IMPRESSIONS = 4
 /** Nodes that choose nothing with what they have for so long make room for others. */
 const IDLE_SECONDS = 4
 /** And other shards for this one. */
-const UNLEASE_SECONDS = 6
+const UNLEASE_SECONDS = 10
+/** Where other campaigns on the balance starve, sooner. */
+const HOARD_SECONDS = 6
 /** Having given money back, a campaign leaves it to the others for so long. */
 const QUIET_MS = 10_000
 const SECOND_MS = 900
@@ -61,6 +63,8 @@ export interface ShardView {
   readonly stopped: boolean
   /** Other shards want what this one does not use. */
   readonly scarce: boolean
+  /** Other campaigns on the same balance find no money at all. */
+  readonly starving: boolean
   readonly pacing: number
   /** `whenAuthorityLost` */
   readonly closed: boolean
@@ -227,12 +231,12 @@ export class Treasury {
     if (view === null) return 0
     if (view.stopped) return -this.unlease(shard)
     this.active.add(shard)
-    if (view.scarce && this.isHoarding(shard)) {
+    if (view.starving && this.isHoarding(shard)) {
       this.judgeScarcity(shard, true)
       shard.quietUntil = now + QUIET_MS
       return -this.unlease(shard)
     }
-    if (view.scarce && now < shard.quietUntil) return 0
+    if (view.starving && now < shard.quietUntil) return 0
     const nodes = nodesFor({ campaign: shard.campaign, turn: shard.turn, count: shard.spread }, this.alive)
     // Nobody is there: the next node that is heard of has it looked at.
     if (nodes.length === 0) this.hungry.add(shard)
@@ -256,7 +260,11 @@ export class Treasury {
       inHandMost = Math.max(inHandMost, unspent)
     }
     const atHand = shard.leased - shard.taken
-    this.judgeScarcity(shard, view.scarce || (this.alive.length > 1 && grantable + atHand < wanted))
+    this.judgeScarcity(
+      shard,
+      view.scarce || view.starving || (this.alive.length > 1 && grantable + atHand < wanted),
+    )
+    if (view.scarce && shard.idleSeconds >= UNLEASE_SECONDS && atHand >= 1000) return -this.unlease(shard)
     // Too little for one more choice is not worth a lease.
     if (missing > 0 && grantable + Math.max(0, atHand) + inHandMost < enough) {
       this.onStarved(shard.campaign)
@@ -272,7 +280,7 @@ export class Treasury {
 
   /** Whether money lies here that nobody chooses with, while others want it. */
   private isHoarding(shard: ShardAccount): boolean {
-    return shard.idleSeconds >= UNLEASE_SECONDS && shard.leased > shard.chosen
+    return shard.idleSeconds >= HOARD_SECONDS && shard.leased > shard.chosen
   }
 
   /** Returns what the node should have and could not be given. */
