@@ -25,6 +25,12 @@ interface Slip {
   toldRefunded: number
   fenced: boolean
   honoured: number | null
+  /** Of the home's grants, the greatest sent and the greatest that arrived. */
+  granted: number
+  arrived: number
+  /** What came back: as the worker sent it, and as the home heard it. */
+  returned: number
+  heardReturned: number
 }
 
 interface DayBook {
@@ -36,6 +42,8 @@ interface DayBook {
   exhaustedAt: number | null
   servedAfterMs: number
   capChanged: boolean
+  /** Granted to workers and not heard to have come back. */
+  out: number
 }
 
 interface Book {
@@ -60,6 +68,11 @@ interface LineBook {
   epoch: number
   /** True time at which the ask was sent that was answered last. */
   answeredAt: number
+  /**
+   * The epoch under which the node was silent for longer than a lease, and came back. What it had is held back as if it
+   * was chosen, until that lapses: it is not counted as in hand, which it may yet be.
+   */
+  lapsedIn: number
   /** True times at which asks were sent, by the time on them: the latest. */
   readonly sentAt: Map<number, number>
   /** By campaign and epoch. */
@@ -70,14 +83,20 @@ interface LineBook {
 interface TreasuryBook {
   leased: number
   handed: number
+  readonly lines: Set<LineBook>
 }
 
 /** Of a node and partition: an answer comes within seconds, and ten asks a second are sent at most. */
 const ASKS_KEPT = 256
 const EPOCHS_MAX = 1024
 const FENCES_MAX = 1024
+const WORKERS_MAX = 1024
 const REGIONS_MAX = 64
 const LEASE_MS = 5000
+/** A node's lease has surely not ended so long before its time is over. */
+const LEASE_MARGIN_MS = 500
+/** After a stop, and after midnight, leases are released before every node has heard of it. */
+const RELEASED_MS = 10_000
 /** Timers that drift by a hundredth, and the way of the message that told the time. */
 const LEASE_TOLERANCE = 1.02
 
@@ -94,6 +113,10 @@ export class Auditor {
   /** By campaign, epoch, region and partition. */
   private readonly treasuries = new Map<number, TreasuryBook>()
   private readonly billedBy = new Map<number, number>()
+  private readonly outBy = new Map<number, number>()
+  /** By worker and campaign: the newest fence that arrived, and when it was told to stop last. */
+  private readonly fences = new Map<number, number>()
+  private readonly stoppedAt = new Map<number, number>()
   charges = 0
   repeats = 0
   overbilledMicros = 0
@@ -188,6 +211,7 @@ export class Auditor {
       handed.granted = said.grantedThousandths
       const treasury = this.treasury(said.campaign, epoch, worker.region, grant.partition)
       treasury.handed += more
+      treasury.lines.add(line)
       if (treasury.handed > treasury.leased * 1000 + 1e-3) {
         throw new Breach(
           `treasury ${worker.shardNumber} of epoch ${epoch} handed out ${treasury.handed} of campaign ${said.campaign}, ${treasury.leased * 1000} were leased`,
@@ -202,11 +226,97 @@ export class Auditor {
     if (grant.epoch < line.epoch) return
     line.epoch = grant.epoch
     if (grant.askSentAt === null) return
-    line.answeredAt = Math.max(line.answeredAt, line.sentAt.get(grant.askSentAt) ?? Number.NEGATIVE_INFINITY)
+    const at = line.sentAt.get(grant.askSentAt) ?? Number.NEGATIVE_INFINITY
+    if (Number.isFinite(line.answeredAt) && at - line.answeredAt > LEASE_MS) line.lapsedIn = grant.epoch
+    line.answeredAt = Math.max(line.answeredAt, at)
   }
 
   leased(worker: Worker, epoch: number, campaign: number, amountMicros: number): void {
     this.treasury(campaign, epoch, worker.region, worker.index).leased += Math.max(0, amountMicros)
+    if (amountMicros > 0) this.checkInHand(worker, epoch, campaign, amountMicros)
+  }
+
+  /** The home grants: what is out with workers stays within the cap of the day and the advertiser's money. */
+  told(worker: Worker, grants: readonly ShardGrant[]): void {
+    for (const grant of grants) {
+      const book = this.books.get(grant.campaign)!
+      for (const said of grant.days) {
+        if (said.granted === 0) continue
+        const day = this.dayOf(book, said.start)
+        const slip = this.slipOf(day, worker, grant.fence)
+        if (said.granted <= slip.granted) continue
+        slip.granted = said.granted
+        this.restateOut(book, day)
+        const { deposit } = this.advertisers.get(book.facts.advertiser)!
+        const all = this.outBy.get(book.facts.advertiser)!
+        if (day.out > day.capMost || all > deposit) {
+          throw new Breach(
+            `campaign ${grant.campaign} has ${day.out} of ${day.capMost} out on a day, its advertiser ${all} of ${deposit}`,
+            { campaign: grant.campaign, node: null },
+          )
+        }
+      }
+    }
+  }
+
+  /** Grants reached a worker. */
+  arrived(worker: Worker, grants: readonly ShardGrant[]): void {
+    for (const grant of grants) {
+      const line = grant.campaign * WORKERS_MAX + worker.shardNumber
+      this.fences.set(line, Math.max(this.fences.get(line) ?? 0, grant.fence))
+      if (grant.stopped) this.stoppedAt.set(line, this.now())
+      for (const said of grant.days) {
+        if (said.granted === 0) continue
+        const slip = this.slipOf(this.dayOf(this.books.get(grant.campaign)!, said.start), worker, grant.fence)
+        slip.arrived = Math.max(slip.arrived, said.granted)
+      }
+    }
+  }
+
+  /** A worker tells the home: what it gives back is not its own from here on. */
+  said(worker: Worker, reports: readonly ShardReport[]): void {
+    for (const report of reports) {
+      for (const said of report.days) {
+        if (said.returned === 0) continue
+        const slip = this.slipOf(
+          this.dayOf(this.books.get(report.campaign)!, said.start),
+          worker,
+          report.fence,
+        )
+        slip.returned = Math.max(slip.returned, said.returned)
+      }
+    }
+  }
+
+  /**
+   * A worker leases more to its treasury: with what nodes may still choose, under this epoch and older ones whose leases
+   * have not ended, that is within what the worker has and has not charged.
+   */
+  private checkInHand(worker: Worker, epoch: number, campaign: number, leased: number): void {
+    const key = campaign * WORKERS_MAX + worker.shardNumber
+    const day = this.dayHolding(this.books.get(campaign)!, this.now())
+    if (day === null || this.now() - day.start < RELEASED_MS) return
+    if (this.now() - (this.stoppedAt.get(key) ?? Number.NEGATIVE_INFINITY) < RELEASED_MS) return
+    // After a fence nodes have money in hand that is no more their worker's: too much may be chosen, not billed.
+    const fence = this.fences.get(key) ?? 0
+    if (fence > 0) return
+    const slip = this.slipOf(day, worker, fence)
+    const own = slip.arrived - slip.returned - slip.local + slip.refunded
+    let inHand = 0
+    for (const of of [epoch - 2, epoch - 1, epoch]) {
+      for (const line of this.treasury(campaign, of, worker.region, worker.index).lines) {
+        if (line.epoch !== of || line.lapsedIn === of) continue
+        if (this.now() - line.answeredAt > LEASE_MS - LEASE_MARGIN_MS) continue
+        const { granted, returned, chosen, carried } = handedOf(line, campaign, of)
+        inHand += Math.max(0, granted - returned - chosen - carried)
+      }
+    }
+    if (inHand / 1000 + leased > own + 1) {
+      throw new Breach(
+        `worker ${worker.shardNumber} leased ${leased} of campaign ${campaign} while its nodes have ${inHand / 1000} in hand, of ${own}`,
+        { campaign, node: null },
+      )
+    }
   }
 
   /** A worker charged: once, to the day of the impression, and within every cap. */
@@ -257,6 +367,8 @@ export class Auditor {
       if (slip.fenced) continue
       slip.toldCharged = Math.max(slip.toldCharged, said.charged)
       slip.toldRefunded = Math.max(slip.toldRefunded, said.refunded)
+      slip.heardReturned = Math.max(slip.heardReturned, said.returned)
+      this.restateOut(book, this.dayOf(book, said.start))
     }
   }
 
@@ -276,6 +388,7 @@ export class Auditor {
         const before = this.billedOn(day)
         slip.fenced = true
         this.note(this.books.get(campaign)!, day, before)
+        this.restateOut(this.books.get(campaign)!, day)
       }
     }
   }
@@ -292,6 +405,7 @@ export class Auditor {
     slip.fenced = true
     slip.honoured = said.charged
     this.note(book, day, before)
+    this.restateOut(book, day)
   }
 
   reversed(_worker: Worker, facts: CampaignFacts, amount: number): void {
@@ -332,6 +446,18 @@ export class Auditor {
         : slip.local - slip.refunded
     }
     return billed
+  }
+
+  private restateOut(book: Book, day: DayBook): void {
+    let out = 0
+    for (const slip of day.slips.values()) {
+      out += slip.fenced
+        ? (slip.honoured ?? slip.toldCharged - slip.toldRefunded)
+        : slip.granted - slip.heardReturned
+    }
+    const { advertiser } = book.facts
+    this.outBy.set(advertiser, (this.outBy.get(advertiser) ?? 0) + out - day.out)
+    day.out = out
   }
 
   givenAway(): number {
@@ -393,6 +519,7 @@ export class Auditor {
         exhaustedAt: null,
         servedAfterMs: 0,
         capChanged: false,
+        out: 0,
       }
       book.days.set(start, day)
     }
@@ -403,7 +530,18 @@ export class Auditor {
     const key = worker.shardNumber * FENCES_MAX + fence
     let slip = day.slips.get(key)
     if (slip === undefined) {
-      slip = { local: 0, refunded: 0, toldCharged: 0, toldRefunded: 0, fenced: false, honoured: null }
+      slip = {
+        local: 0,
+        refunded: 0,
+        toldCharged: 0,
+        toldRefunded: 0,
+        fenced: false,
+        honoured: null,
+        granted: 0,
+        arrived: 0,
+        returned: 0,
+        heardReturned: 0,
+      }
       day.slips.set(key, slip)
     }
     return slip
@@ -413,7 +551,13 @@ export class Auditor {
     const key = node * REGIONS_MAX + partition
     let line = this.lines.get(key)
     if (line === undefined) {
-      line = { epoch: 0, answeredAt: Number.NEGATIVE_INFINITY, sentAt: new Map(), handed: new Map() }
+      line = {
+        epoch: 0,
+        answeredAt: Number.NEGATIVE_INFINITY,
+        lapsedIn: -1,
+        sentAt: new Map(),
+        handed: new Map(),
+      }
       this.lines.set(key, line)
     }
     return line
@@ -428,7 +572,7 @@ export class Auditor {
     const key = ((campaign * EPOCHS_MAX + epoch) * REGIONS_MAX + region) * REGIONS_MAX + partition
     let treasury = this.treasuries.get(key)
     if (treasury === undefined) {
-      treasury = { leased: 0, handed: 0 }
+      treasury = { leased: 0, handed: 0, lines: new Set() }
       this.treasuries.set(key, treasury)
     }
     return treasury

@@ -14,6 +14,7 @@ import { TrafficCurve } from '../../src/budgets/traffic-curve.ts'
 import type { Schedule } from '../../src/campaigns/campaign.ts'
 import { campaignDay } from '../../src/campaigns/schedule.ts'
 import { micros } from '../../src/core/money.ts'
+import { grantUnchecked } from './breakages.ts'
 import type { AdvertiserFacts, CampaignFacts } from './market.ts'
 import { HOME_REGION, type Place } from './network.ts'
 import type { Worker } from './worker.ts'
@@ -171,7 +172,7 @@ export class Home implements Place {
     for (const said of grant.honoured) this.world.auditor.honoured(report, said)
     this.judge(kept)
     if (!wasScarce && isScarce(budget, now)) this.pushAll(kept)
-    return grant
+    return this.world.breakage === 'grant-unchecked' ? grantUnchecked(grant, report) : grant
   }
 
   private turn(): void {

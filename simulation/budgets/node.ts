@@ -57,6 +57,7 @@ export class Node implements Place {
 
   /** Its own timer: starts anywhere, runs a little fast or slow, never jumps. */
   timer(): number {
+    if (this.world.breakage === 'node-clock') return this.wallClock()
     return (this.world.events.now - this.timerStart) * (1 + this.drift)
   }
 
@@ -66,7 +67,9 @@ export class Node implements Place {
 
   onGrant(grant: LeaseGrant): void {
     if (!this.alive || this.cutOff) return
-    for (const lease of this.leases.onGrant(grant, this.timer())) this.know(lease)
+    const heard =
+      this.world.breakage === 'node-clock' ? { ...grant, askSentAt: this.world.events.now } : grant
+    for (const lease of this.leases.onGrant(heard, this.timer())) this.know(lease)
     this.leases.returnIdle(this.timer())
   }
 

@@ -108,6 +108,7 @@ export class Worker implements Place {
   /** A grant of the campaign. */
   onGrants(grants: readonly ShardGrant[]): void {
     if (!this.up) return
+    this.world.auditor.arrived(this, grants)
     for (const grant of grants) {
       const held = this.heldOf(grant.campaign)
       const stoppedBefore = held.parent.stopped
@@ -142,6 +143,11 @@ export class Worker implements Place {
       this.begin()
       for (const campaign of this.held.keys()) this.treasury.wake(campaign)
     })
+  }
+
+  /** What the home has granted of a day, as far as it is known here. */
+  grantedOn(campaign: number, start: number): number {
+    return this.held.get(campaign)?.shard.days.find(known => known.start === start)?.link.granted ?? 0
   }
 
   /** Charges less refunds of a day, as this worker's ledger has them. */
@@ -299,7 +305,7 @@ export class Worker implements Place {
     switch (record.kind) {
       case 'epoch':
         for (const { shard } of this.held.values()) {
-          openEpoch(shard, record.epoch, this.world.events.now + LEASE_VALID_MS + CLOSE_SLACK_MS)
+          openEpoch(shard, record.epoch, this.drainingUntil())
         }
         return
       case 'leases':
@@ -324,6 +330,12 @@ export class Worker implements Place {
     }
   }
 
+  /** Until when nodes of an older epoch may choose. */
+  private drainingUntil(): number {
+    if (this.world.breakage === 'close-at-once') return 0
+    return this.world.events.now + LEASE_VALID_MS + CLOSE_SLACK_MS
+  }
+
   private decideLeases({ epoch, leases }: LeaseTakenRecord): void {
     const { now } = this.world.events
     for (const lease of leases) {
@@ -333,7 +345,7 @@ export class Worker implements Place {
       if (day !== null && epoch === this.epoch && lease.amountMicros < 0)
         unlease(day, Math.round(-lease.amountMicros * 1000))
       else if (day !== null && epoch === this.epoch && !held.parent.stopped) {
-        if (held.shard.epoch !== epoch) openEpoch(held.shard, epoch, now + LEASE_VALID_MS + CLOSE_SLACK_MS)
+        if (held.shard.epoch !== epoch) openEpoch(held.shard, epoch, this.drainingUntil())
         granted = leaseFree(held.shard, day, lease.amountMicros, now)
         held.spent += granted
       }
@@ -366,7 +378,8 @@ export class Worker implements Place {
   private charge(held: Held, event: TrackedEvent): boolean {
     const { campaign, chosenAt } = event.impression
     const { shard } = held
-    const day = dayAt(shard, chosenAt) ?? shard.days.at(-1)
+    const at = this.world.breakage === 'day-of-click' ? this.world.events.now : chosenAt
+    const day = dayAt(shard, at) ?? shard.days.at(-1)
     if (day === undefined) return false
     const amount =
       campaign.model === 'cpc'

@@ -2,6 +2,7 @@ import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.t
 import { HOUR_MS, MINUTE_MS } from '../../src/core/time.ts'
 import { Random } from '../random.ts'
 import { Auditor } from './auditor.ts'
+import { AddingGrants, type Breakage, keepGrants } from './breakages.ts'
 import { Events } from './events.ts'
 import { Home } from './home.ts'
 import {
@@ -45,7 +46,10 @@ export class World {
   readonly curve: Curve
   /** Asks and grants between nodes and treasuries. */
   leaseMessages = 0
+  /** Reports and grants between shards and their campaigns. */
+  shardMessages = 0
   requests = 0
+  private readonly adding = new AddingGrants()
   private serials = 0
   private boots = 0
   private readonly byBoot = new Map<number, Node>()
@@ -62,6 +66,7 @@ export class World {
     readonly scenario: Scenario,
     seed: number,
     watch: Watch | null = null,
+    readonly breakage: Breakage | null = null,
   ) {
     this.random = new Random(seed)
     this.start = EPOCH + scenario.startHour * HOUR_MS
@@ -133,11 +138,20 @@ export class World {
   }
 
   toHome(from: Worker, reports: readonly ShardReport[]): void {
+    this.shardMessages++
+    this.auditor.said(from, reports)
     this.network.send(from, this.home, () => this.home.onReports(from, reports))
   }
 
   toWorker(to: Worker, grants: readonly ShardGrant[]): void {
     for (const grant of grants) this.auditor.answered(to, grant)
+    this.shardMessages++
+    this.auditor.told(to, grants)
+    if (this.breakage === 'merge-by-adding') {
+      const differences = this.adding.differences(to, grants)
+      this.network.send(this.home, to, () => to.onGrants(this.adding.added(to, differences)))
+      return
+    }
     this.network.send(this.home, to, () => to.onGrants(grants))
   }
 
@@ -182,7 +196,7 @@ export class World {
     return others.length === 0 ? node : this.random.pick(others)
   }
 
-  private addNode(region: number, spool?: Node): void {
+  private addNode(region: number, spool?: Node): Node {
     const { random, scenario } = this
     const { clockSkewMs, driftShare } = scenario.faults
     const skew = clockSkewMs * (2 * random.next() - 1)
@@ -192,6 +206,7 @@ export class World {
     this.nodes.push(node)
     this.byBoot.set(boot, node)
     if (spool !== undefined) for (const event of spool.spool.values()) node.track(event)
+    return node
   }
 
   /** A node dies and comes back under another boot number, with its spool or without. */
@@ -199,9 +214,10 @@ export class World {
     node.die()
     this.nodes.splice(this.nodes.indexOf(node), 1)
     const keepsSpool = !this.random.chance(this.scenario.faults.spoolLostShare)
-    this.events.after(2000 + this.random.below(10_000), () =>
-      this.addNode(node.region, keepsSpool ? node : undefined),
-    )
+    this.events.after(2000 + this.random.below(10_000), () => {
+      const next = this.addNode(node.region, keepsSpool ? node : undefined)
+      if (this.breakage === 'node-keeps-grant') keepGrants(node, next, WORKERS_PER_REGION)
+    })
   }
 
   /** The home has seen a week of this traffic before. */

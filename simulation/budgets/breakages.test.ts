@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'bun:test'
+import { Breach } from './auditor.ts'
+import { BREAKAGES, type Breakage } from './breakages.ts'
+import { SCENARIOS, type Scenario } from './scenarios.ts'
+import { World } from './world.ts'
+
+/** Of 1,000 that the design allows. */
+const SEEDS_MAX = 10
+const WHOLE_SEEDS = 3
+
+const CALM = SCENARIOS.find(({ name }) => name === 'last-five-percent')!
+const SMALL: Scenario = { ...CALM, hours: 0.5, regions: 2, nodes: 6, campaigns: 6, requestsPerSecond: 3 }
+
+/** Small worlds in which the fault happens often that the rule is there for. */
+const WORLDS: Readonly<Record<Breakage, Scenario>> = {
+  'grant-unchecked': SMALL,
+  'close-at-once': {
+    ...SMALL,
+    nodes: 16,
+    campaigns: 12,
+    requestsPerSecond: 0.3,
+    eventsFrom: 10,
+    eventsTo: 60,
+    cpcShare: 0,
+    faults: { ...CALM.faults, workerCrashesPerHour: 60 },
+  },
+  'day-of-click': { ...SMALL, startHour: 23.7, cpcShare: 1 },
+  'node-clock': { ...SMALL, faults: { ...CALM.faults, clockSkewMs: 50_000 } },
+  'merge-by-adding': { ...SMALL, faults: { ...CALM.faults, duplicateShare: 0.02 } },
+  'node-keeps-grant': { ...SMALL, faults: { ...CALM.faults, nodesKilledPerMinute: 0.1 } },
+}
+
+/** Runs until something is found, or until all is well. */
+function find(scenario: Scenario, breakage: Breakage | null, seeds: number): string | null {
+  for (let seed = 1; seed <= seeds; seed++) {
+    const world = new World(scenario, seed, null, breakage)
+    silenceNodes(world)
+    try {
+      world.runUntil(world.end + 120_000)
+    } catch (error) {
+      if (!(error instanceof Breach)) throw error
+      return error.message
+    }
+  }
+  return null
+}
+
+/** Nodes that neither hear nor say anything for half a minute. */
+function silenceNodes({ events, nodes, random }: World): void {
+  const turn = () => {
+    const node = random.pick(nodes)
+    node.cutOff = true
+    events.after(30_000, () => {
+      node.cutOff = false
+    })
+    events.after(60_000, turn)
+  }
+  events.after(60_000, turn)
+}
+
+const FOUND: Readonly<Record<Breakage, RegExp>> = {
+  'grant-unchecked': /out on a day/,
+  'close-at-once': /while its nodes have/,
+  'day-of-click': /another day/,
+  'node-clock': /after its lease began/,
+  'merge-by-adding': /out on a day/,
+  'node-keeps-grant': /nothing granted/,
+}
+
+describe('budgets, broken on purpose', () => {
+  for (const breakage of BREAKAGES) {
+    test(`${breakage} is found within ${SEEDS_MAX} seeds, and nothing where it is whole`, () => {
+      expect(find(WORLDS[breakage], breakage, SEEDS_MAX)).toMatch(FOUND[breakage])
+      expect(find(WORLDS[breakage], null, WHOLE_SEEDS)).toBeNull()
+    }, 60_000)
+  }
+})

@@ -1,0 +1,77 @@
+import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.ts'
+import type { LeaseGrant } from '../../src/ports/treasury-link.ts'
+import type { Node } from './node.ts'
+import type { Worker } from './worker.ts'
+
+/**
+ * The protocol broken on purpose, each time in one place of the shells around it: the production code stays whole. A
+ * check is believed once it has been seen to fail, so the auditor has to find each of these.
+ */
+export const BREAKAGES = [
+  'grant-unchecked',
+  'close-at-once',
+  'day-of-click',
+  'node-clock',
+  'merge-by-adding',
+  'node-keeps-grant',
+] as const
+
+export type Breakage = (typeof BREAKAGES)[number]
+
+/** The home grants what is wanted, whatever there is. */
+export function grantUnchecked(grant: ShardGrant, report: ShardReport): ShardGrant {
+  const days = grant.days.map(day => {
+    const said = report.days.find(({ start }) => start === day.start)
+    const wanted = report.wanted.find(({ start }) => start === day.start)
+    if (said === undefined || wanted === undefined) return day
+    const spent = said.returned + said.charged - said.refunded
+    return { ...day, granted: Math.max(day.granted, spent + wanted.micros) }
+  })
+  return { ...grant, days }
+}
+
+/** Grants as what is new, added where they arrive: right as long as each message arrives once. */
+export class AddingGrants {
+  private readonly told = new Map<string, number>()
+
+  differences(to: Worker, grants: readonly ShardGrant[]): ShardGrant[] {
+    return grants.map(grant => ({
+      ...grant,
+      days: grant.days.map(day => {
+        const key = `${to.shardNumber}:${grant.fence}:${grant.campaign}:${day.start}`
+        const before = this.told.get(key) ?? 0
+        this.told.set(key, Math.max(before, day.granted))
+        return { ...day, granted: Math.max(0, day.granted - before) }
+      }),
+    }))
+  }
+
+  added(to: Worker, grants: readonly ShardGrant[]): ShardGrant[] {
+    return grants.map(grant => ({
+      ...grant,
+      days: grant.days.map(day => ({
+        ...day,
+        granted: to.grantedOn(grant.campaign, day.start) + day.granted,
+      })),
+    }))
+  }
+}
+
+/** A node that comes back takes for its own what it was granted before it died. */
+export function keepGrants(from: Node, to: Node, partitions: number): void {
+  for (let partition = 0; partition < partitions; partition++) {
+    const shards: LeaseGrant['shards'][number][] = []
+    for (const { granted, returned, ...lease } of from.leases.leasesOf(partition)) {
+      shards.push({ ...lease, grantedThousandths: granted - returned })
+    }
+    to.onGrant({
+      node: to.boot,
+      partition,
+      epoch: from.leases.epochOf(partition),
+      sequence: 0,
+      askSentAt: to.timer(),
+      validMs: 5000,
+      shards,
+    })
+  }
+}
