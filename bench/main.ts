@@ -11,6 +11,7 @@ import { benchClicks } from './clicks.ts'
 import { benchIngest, INGEST_CPU_MICROS_MAX } from './ingest.ts'
 import { benchLog } from './log.ts'
 import { benchSoak } from './soak.ts'
+import { benchTreasury, GRANTS_PER_SECOND_MIN } from './treasury.ts'
 
 interface Row {
   readonly what: string
@@ -99,6 +100,8 @@ export async function bench(args: readonly string[]): Promise<number> {
     add(`${name}, p99.9`, figures.p999Micros, 'us')
   }
   add('budget check', decisions.at(-1)!.budgetCheckNs, 'ns', 1000, 'goal')
+  const treasury = benchTreasury(short)
+  add('treasury, grants', treasury.grantsPerCpuSecond, '/s/core', GRANTS_PER_SECOND_MIN, 'goal')
   const { sockets, halfLoad } = await benchSockets(short)
   for (const figures of sockets) {
     const name = `auction, ${figures.campaigns.toLocaleString('en')} campaigns`
@@ -143,7 +146,7 @@ export async function bench(args: readonly string[]): Promise<number> {
   const seconds = (performance.now() - startedAt) / 1000
   console.log(`\n${seconds.toFixed(0)} s on ${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown'}`)
   if (json !== null) {
-    const details = { clicks, billing, decisions, sockets, halfLoad, logs, ingest, ids, soaked }
+    const details = { clicks, billing, decisions, treasury, sockets, halfLoad, logs, ingest, ids, soaked }
     writeFileSync(json, `${JSON.stringify({ at: new Date(), short, seconds, rows, details }, null, 2)}\n`)
   }
   return 0

@@ -112,12 +112,14 @@ export class Worker implements Place {
     for (const grant of grants) {
       const held = this.heldOf(grant.campaign)
       const stoppedBefore = held.parent.stopped
+      const { fence } = held.parent
       const { reversed } = applyGrant(held.parent, held.shard, grant, this.world.events.now)
       for (const { amountMicros } of reversed) this.world.auditor.reversed(this, held.facts, amountMicros)
       held.changed = true
       this.settleWaiting(held)
       // Somebody waits for what is not needed here.
       if (grant.scarce && returnSurplus(held.parent, held.shard, this.world.events.now)) this.askNow(held)
+      if (held.parent.fence > fence) this.treasury.onReleased(grant.campaign, null)
       if (held.parent.stopped && !stoppedBefore) {
         releaseLeases(held.shard)
         this.treasury.onReleased(grant.campaign, null)

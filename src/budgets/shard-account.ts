@@ -29,6 +29,11 @@ export interface ShardAccount {
   /** How many nodes may choose it, and which: see nodesFor. */
   spread: number
   turn: number
+  /** Those nodes, as of the last look: by how many, at which turn, of which alive. */
+  picked: readonly number[]
+  pickedSpread: number
+  pickedTurn: number
+  pickedOf: readonly number[]
   /** Chosen a second, observed: money, and impressions. */
   rate: number
   impressionRate: number
@@ -39,6 +44,8 @@ export interface ShardAccount {
   reportedVariance: number
   askedLease: boolean
   scarce: boolean
+  isActive: boolean
+  isHungry: boolean
   quietUntil: number
 }
 
@@ -98,6 +105,10 @@ export function newShardAccount(campaign: number, shard: number): ShardAccount {
     nodes: new Map(),
     spread: 1,
     turn: 0,
+    picked: [],
+    pickedSpread: 0,
+    pickedTurn: 0,
+    pickedOf: [],
     rate: 0,
     impressionRate: 0,
     ratedChosen: 0,
@@ -107,6 +118,8 @@ export function newShardAccount(campaign: number, shard: number): ShardAccount {
     reportedVariance: 0,
     askedLease: false,
     scarce: false,
+    isActive: false,
+    isHungry: false,
     quietUntil: Number.NEGATIVE_INFINITY,
   }
 }

@@ -5,6 +5,7 @@ import { nodesFor } from './rendezvous.ts'
 import {
   accountOf,
   leastLease,
+  type NodeAccount,
   newShardAccount,
   observe,
   type ShardAccount,
@@ -168,7 +169,10 @@ export class Treasury {
         observe(shard, Math.min(10, passed / 1000))
         this.respread(shard)
       }
-      if (shard.rate === 0 && shard.taken <= chosen) this.active.delete(shard)
+      if (shard.rate === 0 && shard.taken <= chosen) {
+        shard.isActive = false
+        this.active.delete(shard)
+      }
       // With this record `decide` takes it from what was leased, and no lower than nothing. A lease that is in the log
       // already comes before the record, and pays for it.
       if (chosen > shard.leased) {
@@ -220,26 +224,30 @@ export class Treasury {
     shard.taken += takenBy(node) - before
     // Chosen before the release, told after it: until `decide` has it, a new lease would be taken for it.
     if (shard.chosen > shard.leased) this.overdue = true
-    this.active.add(shard)
+    this.activate(shard)
     this.due.add(shard)
   }
 
   /** Tops nodes up from what is leased and with nobody. Returns micros to lease more, or (negative) to give back. */
   private share(shard: ShardAccount, now: number): number {
-    this.hungry.delete(shard)
     const view = this.view(shard.campaign)
+    if (view === null || view.stopped) this.setHungry(shard, false)
     if (view === null) return 0
     if (view.stopped) return -this.unlease(shard)
-    this.active.add(shard)
+    this.activate(shard)
     if (view.starving && this.isHoarding(shard)) {
+      this.setHungry(shard, false)
       this.judgeScarcity(shard, true)
       shard.quietUntil = now + QUIET_MS
       return -this.unlease(shard)
     }
-    if (view.starving && now < shard.quietUntil) return 0
-    const nodes = nodesFor({ campaign: shard.campaign, turn: shard.turn, count: shard.spread }, this.alive)
+    if (view.starving && now < shard.quietUntil) {
+      this.setHungry(shard, true)
+      return 0
+    }
+    const nodes = this.nodesOf(shard)
     // Nobody is there: the next node that is heard of has it looked at.
-    if (nodes.length === 0) this.hungry.add(shard)
+    let hungry = nodes.length === 0
     const grantable = Math.max(0, view.grantableMicros) * 1000
     const free = grantable + Math.max(0, shard.leased - shard.taken)
     const enough = leastLease(view, free)
@@ -254,11 +262,13 @@ export class Treasury {
     let missing = 0
     let inHandMost = 0
     for (const number of nodes) {
-      missing += this.topUp(shard, number, wanted, enough)
-      const unspent = unspentOf(accountOf(shard, number))
-      if (unspent < enough) this.hungry.add(shard)
+      const node = accountOf(shard, number)
+      missing += this.topUp(shard, number, node, wanted, enough)
+      const unspent = unspentOf(node)
+      if (unspent < enough) hungry = true
       inHandMost = Math.max(inHandMost, unspent)
     }
+    this.setHungry(shard, hungry)
     const atHand = shard.leased - shard.taken
     this.judgeScarcity(
       shard,
@@ -283,9 +293,26 @@ export class Treasury {
     return shard.idleSeconds >= HOARD_SECONDS && shard.leased > shard.chosen
   }
 
+  /** Looked for among all that are alive only where something changed: that takes longer than all else of a grant. */
+  private nodesOf(shard: ShardAccount): readonly number[] {
+    const { campaign, turn, spread } = shard
+    if (shard.pickedOf !== this.alive || shard.pickedTurn !== turn || shard.pickedSpread !== spread) {
+      shard.picked = nodesFor({ campaign, turn, count: spread }, this.alive)
+      shard.pickedOf = this.alive
+      shard.pickedTurn = turn
+      shard.pickedSpread = spread
+    }
+    return shard.picked
+  }
+
   /** Returns what the node should have and could not be given. */
-  private topUp(shard: ShardAccount, number: number, wanted: number, enough: number): number {
-    const node = accountOf(shard, number)
+  private topUp(
+    shard: ShardAccount,
+    number: number,
+    node: NodeAccount,
+    wanted: number,
+    enough: number,
+  ): number {
     const before = unspentOf(node)
     if (before >= Math.max(enough, wanted / 2)) return 0
     const more = Math.min(shard.leased - shard.taken, wanted - before)
@@ -296,6 +323,20 @@ export class Treasury {
       this.tell(number, shard, before < enough)
     }
     return Math.max(0, wanted - unspentOf(node))
+  }
+
+  /** A flag is looked at where a set of 100,000 would be asked at each grant. */
+  private activate(shard: ShardAccount): void {
+    if (shard.isActive) return
+    shard.isActive = true
+    this.active.add(shard)
+  }
+
+  private setHungry(shard: ShardAccount, is: boolean): void {
+    if (shard.isHungry === is) return
+    shard.isHungry = is
+    if (is) this.hungry.add(shard)
+    else this.hungry.delete(shard)
   }
 
   private judgeScarcity(shard: ShardAccount, scarce: boolean): void {
@@ -377,7 +418,7 @@ export class Treasury {
         const unspent = Math.max(0, unspentOf(account))
         account.chosen += unspent
         shard.chosen += unspent
-        this.active.add(shard)
+        this.activate(shard)
         this.due.add(shard)
       }
     }
