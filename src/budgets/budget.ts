@@ -59,7 +59,7 @@ export interface FarShard {
   fence: number
   /** The newest incarnation of the parent that it has answered. */
   echoed: number
-  /** When it last wanted money, and how much a second it spends: shares of scarce money go by the active. */
+  /** When it last wanted money: what is scarce is shared among those that do. */
   wantedAt: number
 }
 
