@@ -17,7 +17,7 @@ export class TestDecider {
   log = new MemoryLog(this.partitions, { now: () => this.now })
   store!: SqliteStore
   decider!: Decider
-  private readonly folder = mkdtempSync(join(tmpdir(), 'farthing-decider-'))
+  readonly folder = mkdtempSync(join(tmpdir(), 'farthing-decider-'))
   readonly told: Decided[] = []
   private requests = 0
 
@@ -84,8 +84,12 @@ export class TestDecider {
     return found.outcome.body
   }
 
-  /** An advertiser with money and a CPC campaign; the numbers of campaign and ad. */
-  async campaign(amountMicros: number, deposit = 10_000_000): Promise<{ campaign: number; ad: number }> {
+  /** An advertiser with money and a campaign; the numbers of campaign and ad. */
+  async campaign(
+    amountMicros: number,
+    deposit = 10_000_000,
+    model: 'cpc' | 'cpm' = 'cpc',
+  ): Promise<{ campaign: number; ad: number }> {
     const advertiser = (await this.command('createAdvertiser', null, { name: 'A' })) as { id: string }
     await this.command('deposit', parseId('advertiser', advertiser.id), { amountMicros: deposit })
     const ad = {
@@ -93,7 +97,7 @@ export class TestDecider {
       landingUrl: 'https://example.com/a',
       creative: { kind: 'image', w: 300, h: 250, imageUrl: 'https://example.com/a.png' },
     }
-    const bid = { model: 'cpc', amountMicros }
+    const bid = { model, amountMicros }
     const body = { advertiserId: advertiser.id, name: 'C', bid, budget: {}, ads: [ad] }
     const made = (await this.command('createCampaign', null, body)) as { id: string; ads: { id: string }[] }
     await this.pass(1100)

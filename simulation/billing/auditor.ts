@@ -62,6 +62,7 @@ interface Entry {
   amount: number
   publisher_amount: number
   fee_amount: number
+  items: Uint8Array | null
 }
 
 export class AuditFailure extends Error {
@@ -164,11 +165,6 @@ export class Auditor {
       add(spend, campaign, amount)
       add(daily, `${campaign}|${Math.floor(('at' in token! ? token.at : token!.chosenAt) / DAY_MS)}`, amount)
     }
-    const blocks = new Map(
-      store
-        .all<{ number: number; items: Uint8Array }>('SELECT number, items FROM block', [])
-        .map(row => [row.number, row.items]),
-    )
     for (const entry of store.all<Entry>('SELECT * FROM entry ORDER BY number', [])) {
       const { kind, amount } = entry
       if (kind === 4) {
@@ -198,7 +194,7 @@ export class Auditor {
         const day = Math.floor(this.tokens.get(entry.event!)!.chosenAt / DAY_MS)
         add(daily, `${entry.campaign}|${day}`, -amount)
       } else {
-        const items = blocks.get(entry.number)!
+        const items = entry.items!
         const view = new DataView(items.buffer, items.byteOffset, items.byteLength)
         const u48 = (at: number) => view.getUint16(at) * 2 ** 32 + view.getUint32(at + 2)
         let sum = 0

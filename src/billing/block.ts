@@ -5,7 +5,7 @@ import type { ChainedPosting } from './chain.ts'
 import { publisherAccount } from './entry.ts'
 
 /**
- * Charged impressions of one partition, currency and second, one row each, big-endian, 82 bytes:
+ * Charged impressions of one partition and currency that became one entry, one row each, big-endian, 82 bytes:
  *
  *   0 16 B impression id    16 f64 at (ms)         24 u48 campaign    30 u48 ad         36 u48 advertiser
  *  42 u48 publisher (0: unknown)   48 u48 placement (0: unknown)      54 u48 amount     60 u48 publisher's amount
@@ -47,6 +47,10 @@ export class BlockItems {
     }
     writeItem(this.bytes, this.used, item)
     this.used += ITEM_BYTES
+  }
+
+  get count(): number {
+    return this.used / ITEM_BYTES
   }
 
   /** A view, valid until the next `add`. */

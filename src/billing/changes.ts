@@ -76,7 +76,6 @@ export class Changes {
     patch: unknown
   }[] = []
   readonly entries: EntryRow[] = []
-  readonly blocks: { number: number; items: Uint8Array; postings: string }[] = []
   readonly transitions: TransitionRow[] = []
   readonly heldPut = new Map<string, { partition: number; deadline: number; record: Uint8Array }>()
   readonly heldGone = new Set<string>()

@@ -3,7 +3,6 @@ import { micros, shareOf } from '../core/money.ts'
 import { Reason } from '../records/reasons.ts'
 import type { TokenBody } from '../records/token-body.ts'
 import { BitKind } from './bits.ts'
-import { closeBlocksBefore } from './decide-block.ts'
 import { FUTURE_MS, impressionText, TOO_SOON_MS } from './decide-impression.ts'
 import { addEntry } from './ledger.ts'
 import { budgetOf, dayFor } from './money-of.ts'
@@ -81,7 +80,6 @@ export function settleClick(turn: Turn, token: TokenBody, payload: DataView, at:
   }
   changes.touchBudget(partition.number, token.campaign)
   changes.touchBalance(partition.number, money.advertiser)
-  closeBlocksBefore(turn)
   const publisherAmount = shareOf(amount, token.sharePpm)
   addEntry(turn, {
     kind: 1,

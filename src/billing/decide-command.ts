@@ -10,7 +10,7 @@ import { accepted, type FieldError, type Outcome, refused } from '../core/outcom
 import { rfc3339 } from '../core/time.ts'
 import type { CommandOutcome, EntityTable } from '../ports/control.ts'
 import type { Command } from '../records/events.ts'
-import { closeBlocksBefore } from './decide-block.ts'
+import { closeBlock } from './decide-block.ts'
 import { addEntry } from './ledger.ts'
 import { budgetOf } from './money-of.ts'
 import { advertiserMoneyView, campaignMoneyView } from './money-view.ts'
@@ -21,6 +21,8 @@ import { rollup } from './rollup.ts'
 export interface ChargeFacts {
   readonly eventId: string
   readonly eventSecond: number
+  /** It is in a block that is open. */
+  readonly isReserved: boolean
   readonly amountMicros: number
   readonly publisherMicros: number
   readonly refundedMicros: number
@@ -152,7 +154,6 @@ function decideDeposit(turn: Turn, command: Command): Outcome<CommandOutcome> {
   }
   balance.balance = micros(balance.balance + amount)
   changes.touchBalance(partition.number, number)
-  closeBlocksBefore(turn)
   const entry = addEntry(turn, {
     kind: 4,
     event: null,
@@ -210,7 +211,7 @@ function decideRefund(turn: Turn, command: Command, findCharge: FindCharge): Out
   refund(money.budget, money.balance, charge.chosenAt, micros(amount))
   changes.touchBudget(partition.number, charge.campaign)
   changes.touchBalance(partition.number, money.advertiser)
-  closeBlocksBefore(turn)
+  if (charge.isReserved) closeBlock(turn, money.currency)
   const entry = addEntry(turn, {
     kind: 3,
     event: charge.eventId,

@@ -7,7 +7,6 @@ import { Reason } from '../records/reasons.ts'
 import type { TokenBody } from '../records/token-body.ts'
 import { BitKind } from './bits.ts'
 import { BlockItems } from './block.ts'
-import { closeBlocksBefore } from './decide-block.ts'
 import { type BudgetOf, budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
 import { countRefused, rollup } from './rollup.ts'
@@ -93,7 +92,6 @@ function chargeCpm(turn: Turn, token: TokenBody, payload: DataView, at: number, 
   changes.touchBudget(partition.number, token.campaign)
   changes.touchBalance(partition.number, money.advertiser)
 
-  closeBlocksBefore(turn)
   const publisherAmount = shareOf(cost, token.sharePpm)
   const second = Math.floor(partition.head.time / 1000)
   let block = partition.openBlocks.get(money.currency)

@@ -4,7 +4,6 @@ import { cpmMicros, impressionCost, micros, shareOf } from '../core/money.ts'
 import type { IngestedFacts } from '../records/ingested.ts'
 import { Reason } from '../records/reasons.ts'
 import type { RollupRow } from './changes.ts'
-import { closeBlocksBefore } from './decide-block.ts'
 import { addEntry } from './ledger.ts'
 import { budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
@@ -39,7 +38,6 @@ export function decideIngested(turn: Turn, event: Ingested): void {
     money.budget.remainder = cost.remainder
     changes.touchBudget(partition.number, event.campaign)
     changes.touchBalance(partition.number, money.advertiser)
-    closeBlocksBefore(turn)
     const publisherAmount = shareOf(cost.cost, event.sharePpm)
     const { eventId } = event
     addEntry(turn, {

@@ -5,11 +5,12 @@ import { type BudgetOf, budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
 
 /** The treasury starts anew, with an epoch that was never used: what older epochs leased and did not choose is free. */
-export function decideEpochOpened(turn: Turn, { epoch, holdMs }: EpochOpenedRecord): void {
+export function decideEpochOpened(turn: Turn, { epoch, holdMs, blockSeconds }: EpochOpenedRecord): void {
   const { partition, changes } = turn
   if (epoch <= partition.head.treasuryEpoch) return
   partition.head.treasuryEpoch = epoch
   if (holdMs !== undefined) partition.head.holdMs = holdMs
+  if (blockSeconds !== undefined) partition.head.blockSeconds = blockSeconds
   for (const campaign of inOrder(partition.reserving)) {
     const money = budgetOf(partition, campaign)
     // One that has nothing out any more is not found after a restart either.

@@ -21,7 +21,7 @@ import { BrokenRecord, HEADER_BYTES, RecordKind, readHeader } from '../records/r
 import { readTokenBody, TOKEN_BODY_BYTES, TOKEN_BODY_VERSION } from '../records/token-body.ts'
 import { Seen } from '../tracking/ingested-ids.ts'
 import type { Changes } from './changes.ts'
-import { closeBlocksBefore } from './decide-block.ts'
+import { closeDueBlocks } from './decide-block.ts'
 import { decideClick, refuseClick, settleClick } from './decide-click.ts'
 import { decideCommand, type FindCharge, judgeCampaign, problem } from './decide-command.ts'
 import { decideImpression, impressionText, TOO_SOON_MS } from './decide-impression.ts'
@@ -148,7 +148,7 @@ function moveTime(
 function doWhatIsDue(turn: Turn): void {
   const { partition } = turn
   const { head } = partition
-  closeBlocksBefore(turn)
+  closeDueBlocks(turn)
   if (head.time - head.sweptAt < SWEEP_MS) return
   head.sweptAt = head.time
   settleHeld(turn)

@@ -21,6 +21,7 @@ import { partEnd, RecordBuffer } from '../records/record-buffer.ts'
 import { calendarsMissing } from './calendars.ts'
 import { Changes } from './changes.ts'
 import { decide, type Lookups } from './decide.ts'
+import { BLOCK_SECONDS, closesAt } from './decide-block.ts'
 import { budgetOf, comingDay } from './money-of.ts'
 import type { Partition } from './partition.ts'
 
@@ -128,6 +129,8 @@ export class Decider {
   private readonly buffer = new RecordBuffer()
   private secondAt = 0
   private calendarsAt = 0
+  /** By partition, when the block was due that a tick was last written for. */
+  private readonly blocksTickedAt: number[] = []
   private readonly effectsSentTo = new Map<number, number>()
   /** What the log refused: it goes before all else. */
   private refused: Uint8Array<ArrayBuffer> | null = null
@@ -169,7 +172,8 @@ export class Decider {
       // A start takes the wall clock's word: it was looked at by whoever started us, and nothing else knows.
       this.logTimePassed(partition, now)
       const epoch = partition.head.treasuryEpoch + 1
-      const opened: EpochOpenedRecord = { epoch, holdMs: this.options.holdMs }
+      const { holdMs } = this.options
+      const opened: EpochOpenedRecord = { epoch, holdMs, blockSeconds: BLOCK_SECONDS }
       this.buffer.json(RecordKind.epochOpened, partition.number, now, opened)
       this.treasuries[partition.number] = new Treasury(
         partition.number,
@@ -231,6 +235,7 @@ export class Decider {
       this.secondAt = now
       this.tick(now)
     }
+    if (logIsHere) this.tickForBlocks(now)
     for (const treasury of this.treasuries) {
       if (treasury === null || !logIsHere || !(second || treasury.overdue)) continue
       const chosen = treasury.chosenSince(this.timer.now())
@@ -381,6 +386,21 @@ export class Decider {
       if (now - head.time > STEP_MS_MAX) this.logTimePassed(partition, now)
       else if (openBlocks.size > 0 || held.size > 0 || reserving.size > 0 || now - head.time > 30_000) {
         this.buffer.json(RecordKind.tick, number, now, {})
+      }
+    }
+  }
+
+  /** A block closes as soon as it is due, without waiting for the tick of its partition. */
+  private tickForBlocks(now: number): void {
+    for (const { number, head, openBlocks } of this.partitions) {
+      for (const block of openBlocks.values()) {
+        const dueAt = closesAt(block, head.blockSeconds)
+        // Once: where records wait to be decided, the first of them closes it.
+        if (now < dueAt || now - head.time > STEP_MS_MAX || dueAt <= (this.blocksTickedAt[number] ?? 0))
+          continue
+        this.blocksTickedAt[number] = dueAt
+        this.buffer.json(RecordKind.tick, number, now, {})
+        break
       }
     }
   }

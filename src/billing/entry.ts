@@ -31,13 +31,14 @@ export interface EntryRow {
   readonly country: number
   readonly device: number
   readonly note: string | null
-  /** Hex. */
+  /** Of a block: its charged impressions (block.ts), and their Merkle root in hex. */
+  readonly items: Uint8Array | null
   readonly chargesRoot: string | null
   readonly hash: string
   readonly postings: readonly ChainedPosting[]
 }
 
-type Unhashed = Omit<EntryRow, 'hash'>
+type Unhashed = Omit<EntryRow, 'hash' | 'items'>
 
 /**
  * Postings of an entry; they sum to zero. A charge passes through its campaign's account, which shows what the campaign

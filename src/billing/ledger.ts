@@ -2,7 +2,8 @@ import { entryHash } from './chain.ts'
 import { CHAIN_STRIDE, type EntryRow, entryJcsOf, postingsOf } from './entry.ts'
 import type { Turn } from './partition.ts'
 
-export type NewEntry = Omit<EntryRow, 'number' | 'at' | 'hash' | 'chargesRoot' | 'postings'> & {
+export type NewEntry = Omit<EntryRow, 'number' | 'at' | 'hash' | 'items' | 'chargesRoot' | 'postings'> & {
+  readonly items?: Uint8Array
   readonly chargesRoot?: string
   /** For a block: what its items add up to. Else they follow from the amounts. */
   readonly postings?: EntryRow['postings']
@@ -20,6 +21,7 @@ export function addEntry(turn: Turn, entry: NewEntry): EntryRow {
     ...entry,
     number: partition.number * CHAIN_STRIDE + head.chainSequence,
     at: head.time,
+    items: entry.items ?? null,
     chargesRoot: entry.chargesRoot ?? null,
     postings: entry.postings ?? postingsOf(entry),
     hash: '',

@@ -22,8 +22,9 @@ export interface HeldClick {
   readonly record: Uint8Array
 }
 
-/** Impressions charged in a second that is not over. */
+/** Charged impressions that are no entry yet: see decide-block.ts. */
 export interface OpenBlock {
+  /** Of its first impression, by the partition's time. */
   second: number
   items: BlockItems
 }
@@ -57,6 +58,8 @@ export interface PartitionHead {
   treasuryEpoch: number
   /** How long a click waits for its impression: as the process said that opened the epoch, so that a replay waits as long. */
   holdMs: number
+  /** How many seconds a small block takes in, as the process said that opened the epoch. 1 where it did not. */
+  blockSeconds: number
   /** Next sequence by target, last applied by source. */
   effectsOut: Record<string, number>
   effectsIn: Record<string, number>
@@ -80,6 +83,7 @@ export function newHead(): PartitionHead {
     entitySequence: {},
     treasuryEpoch: 0,
     holdMs: DEFAULT_HOLD_MS,
+    blockSeconds: 1,
     effectsOut: {},
     effectsIn: {},
     recent: [],

@@ -81,6 +81,7 @@ export interface DaysRecord {
 export interface EpochOpenedRecord {
   readonly epoch: number
   readonly holdMs?: number
+  readonly blockSeconds?: number
 }
 
 /** Leases that the treasury takes for the nodes of its epoch: micros added, by campaign and shard. Negative

@@ -1,4 +1,4 @@
-import { findItem } from '../../billing/block.ts'
+import { type BlockItem, findItem } from '../../billing/block.ts'
 import type { Changes } from '../../billing/changes.ts'
 import type { ChargeFacts } from '../../billing/decide-command.ts'
 import { CHAIN_STRIDE, EntryKind, type EntryRow } from '../../billing/entry.ts'
@@ -29,6 +29,7 @@ interface StoredEntry {
   placement: number
   country: number
   device: number
+  isReserved?: boolean
 }
 
 /** The charge of an event and what was refunded of it, the decisions of the batch under way included. */
@@ -61,6 +62,7 @@ export function findCharge(
   return {
     eventId,
     eventSecond,
+    isReserved: charge.isReserved ?? false,
     amountMicros: charge.amount,
     publisherMicros: charge.publisher_amount,
     refundedMicros: refunds.reduce((sum, row) => sum + row.amount, 0),
@@ -83,12 +85,15 @@ function chargedImpression(
   chosenAt: number,
 ): StoredEntry | null {
   if (partition === undefined) return null
-  const blocks = [...partition.openBlocks.values()].map(block => block.items.view())
-  for (const block of changes.blocks) blocks.push(block.items)
+  for (const { items } of partition.openBlocks.values()) {
+    const item = findItem(items.view(), impressionId)
+    if (item !== null) return chargeOf(item, true)
+  }
+  const blocks: Uint8Array[] = []
+  for (const { items } of changes.entries) if (items !== null) blocks.push(items)
   const { from, to } = blockSeconds(chosenAt)
   const rows = store.all<{ items: Uint8Array }>(
-    `SELECT block.items FROM entry JOIN block ON block.number = entry.number
-     WHERE entry.number BETWEEN ? AND ? AND entry.kind = ? AND entry.received_at BETWEEN ? AND ?`,
+    `SELECT items FROM entry WHERE number BETWEEN ? AND ? AND kind = ? AND received_at BETWEEN ? AND ?`,
     [
       partition.number * CHAIN_STRIDE,
       (partition.number + 1) * CHAIN_STRIDE - 1,
@@ -101,18 +106,20 @@ function chargedImpression(
   for (const row of rows) blocks.push(row.items)
   for (const items of blocks) {
     const item = findItem(items, impressionId)
-    if (item !== null) {
-      const kind = EntryKind.charge
-      return {
-        ...item,
-        kind,
-        event_second: null,
-        received_at: item.at,
-        publisher_amount: item.publisherAmount,
-      }
-    }
+    if (item !== null) return chargeOf(item, false)
   }
   return null
+}
+
+function chargeOf(item: BlockItem, isReserved: boolean): StoredEntry {
+  return {
+    ...item,
+    kind: EntryKind.charge,
+    event_second: null,
+    received_at: item.at,
+    publisher_amount: item.publisherAmount,
+    isReserved,
+  }
 }
 
 function asStored(row: EntryRow): StoredEntry {

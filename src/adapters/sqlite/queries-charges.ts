@@ -160,9 +160,8 @@ function chargedImpression(store: ReadStore, partition: number, impressionId: Ui
   const { from, to } = blockSeconds(chosenAt)
   // By the second that the block is of: it may have closed at the next start of the process, days later.
   const blocks = store.each<{ items: Uint8Array; at: number }>(
-    `SELECT block.items, entry.at FROM entry JOIN block ON block.number = entry.number
-     WHERE entry.number BETWEEN ? AND ? AND entry.kind = ? AND entry.received_at BETWEEN ? AND ?
-     ORDER BY entry.number`,
+    `SELECT items, at FROM entry
+     WHERE number BETWEEN ? AND ? AND kind = ? AND received_at BETWEEN ? AND ? ORDER BY number`,
     firstEntryFrom(store, partition, from),
     firstEntryFrom(store, partition, to) + CURRENCIES_MAX,
     EntryKind.impressions,

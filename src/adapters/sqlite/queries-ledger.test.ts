@@ -64,7 +64,7 @@ describe('entries', () => {
     const leaves = charges!.items.map(item => canonicalJson(JSON.parse(JSON.stringify(item))))
     const shown = (await entries()).items[2]!
     expect(shown['chargesRoot']).toBe(merkleRoot(leaves))
-    const stored = store.reading.one<{ items: Uint8Array }>('SELECT items FROM block')
+    const stored = store.reading.one<{ items: Uint8Array }>('SELECT items FROM entry WHERE kind = 2')
     expect(readItems(stored!.items).map(itemJcs)).toEqual(leaves)
     expect(await store.queries.entryCharges((await entries()).items[0]!.id)).toBeNull()
     expect(await store.queries.entryCharges('ent_zzz')).toBeNull()
@@ -166,9 +166,9 @@ describe('verify', () => {
     ['a hash cut short', `UPDATE entry SET hash = x'00' WHERE number = 2`, 2],
     ['a root', 'UPDATE entry SET charges_root = zeroblob(32) WHERE number = 3', 3],
     ['a missing entry', 'DELETE FROM entry WHERE number = 2', 3],
-    ['missing items', 'DELETE FROM block', 3],
-    ['postings of a block', `UPDATE block SET postings = replace(postings, 'fee', 'cash')`, 3],
-    ['postings that are no JSON', `UPDATE block SET postings = 'x'`, 3],
+    ['missing items', 'UPDATE entry SET items = NULL WHERE kind = 2', 3],
+    ['postings of a block', `UPDATE entry SET postings = replace(postings, 'fee', 'cash') WHERE kind = 2`, 3],
+    ['postings that are no JSON', `UPDATE entry SET postings = 'x' WHERE kind = 2`, 3],
     ['a balance', `UPDATE account SET balance = balance + 1 WHERE account = 'fee' AND partition = 2`, null],
     ['a missing account', `DELETE FROM account WHERE account = 'cash'`, null],
   ]
@@ -181,14 +181,14 @@ describe('verify', () => {
   })
 
   test('finds any changed byte of an item that is billed by', async () => {
-    const row = store.reading.one<{ items: Uint8Array }>('SELECT items FROM block')!
+    const row = store.reading.one<{ items: Uint8Array }>('SELECT items FROM entry WHERE kind = 2')!
     for (let at = 0; at < 72; at++) {
       const items = row.items.slice()
       items[at]! ^= 0xff
-      store.db.query('UPDATE block SET items = ?').run(items)
+      store.db.query('UPDATE entry SET items = ? WHERE kind = 2').run(items)
       expect((await verified()).firstBroken?.entryId).toBe(formatId('entry', block))
     }
-    store.db.query('UPDATE block SET items = ?').run(row.items)
+    store.db.query('UPDATE entry SET items = ? WHERE kind = 2').run(row.items)
     expect((await verified()).ok).toBe(true)
   })
 

@@ -15,6 +15,9 @@ import type { EntityPage } from '../../ports/control.ts'
 import { inSnapshot } from './queries-snapshot.ts'
 import type { ReadStore } from './read-store.ts'
 
+/** What is chained of an entry; a block's items are read where they are asked for. */
+type Entry = Omit<EntryRow, 'items'>
+
 interface StoredEntry {
   number: number
   at: number
@@ -39,8 +42,10 @@ interface StoredEntry {
   postings: string | null
 }
 
-const SELECT = `SELECT entry.*, lower(hex(entry.hash)) AS hash, lower(hex(entry.charges_root)) AS root, block.postings
-  FROM entry LEFT JOIN block ON block.number = entry.number`
+/** All but the items of a block, which may be as large as a second is busy. */
+const SELECT = `SELECT number, at, kind, event, event_second, advertiser, campaign, ad, publisher, placement, currency,
+  amount, publisher_amount, fee_amount, received_at, country, device, note, lower(hex(charges_root)) AS root,
+  lower(hex(hash)) AS hash, postings FROM entry`
 
 export function balances(store: ReadStore, now: number) {
   const rows = store.all<{ account: string; currency: string; balance: number }>(
@@ -71,7 +76,7 @@ export function entries(
   const posts = filter.account === null ? EVERY_ENTRY : entriesThatMayPostTo(filter.account)
   if (posts === null) return { items: [], nextCursor: null }
   const rows = store.each<StoredEntry>(
-    `${SELECT} WHERE entry.number BETWEEN ? AND ? AND ${posts.condition} ORDER BY entry.number`,
+    `${SELECT} WHERE number BETWEEN ? AND ? AND ${posts.condition} ORDER BY number`,
     from,
     to,
     ...posts.values,
@@ -89,11 +94,11 @@ export function entries(
 
 export function entry(store: ReadStore, entryId: string): object | null {
   const number = parseId('entry', entryId)
-  const stored = number === null ? null : store.one<StoredEntry>(`${SELECT} WHERE entry.number = ?`, number)
+  const stored = number === null ? null : store.one<StoredEntry>(`${SELECT} WHERE number = ?`, number)
   return stored === null ? null : shownEntry(store, rowOf(stored))
 }
 
-function shownEntry(store: ReadStore, row: EntryRow): object {
+function shownEntry(store: ReadStore, row: Entry): object {
   return { ...entryBody(row, hashBefore(store, row.number)), hash: row.hash }
 }
 
@@ -106,14 +111,14 @@ const EVERY_ENTRY = { condition: '1', values: [] as (string | number)[] }
 
 /** Leaves to JavaScript few entries that do not post to the account; null where none can. */
 function entriesThatMayPostTo(account: string): typeof EVERY_ENTRY | null {
-  if (account === 'cash') return { condition: 'entry.kind = ?', values: [EntryKind.deposit] }
+  if (account === 'cash') return { condition: 'kind = ?', values: [EntryKind.deposit] }
   if (account === 'fee') return EVERY_ENTRY
   const [owner, id = ''] = account.split(':')
   if (owner !== 'advertiser' && owner !== 'campaign' && owner !== 'publisher') return null
   const number = owner === 'publisher' && id === 'unknown' ? 0 : parseId(owner, id)
   if (number === null) return null
   return {
-    condition: `(entry.${owner} = ? OR instr(block.postings, ?) > 0)`,
+    condition: `(${owner} = ? OR instr(postings, ?) > 0)`,
     values: [number, JSON.stringify(account)],
   }
 }
@@ -121,8 +126,14 @@ function entriesThatMayPostTo(account: string): typeof EVERY_ENTRY | null {
 export function entryCharges(store: ReadStore, entryId: string): { items: readonly unknown[] } | null {
   const number = parseId('entry', entryId)
   if (number === null) return null
-  const block = store.one<{ items: Uint8Array }>('SELECT items FROM block WHERE number = ?', number)
-  return block === null ? null : { items: readItems(block.items).map(itemBody) }
+  const items = itemsOf(store, number)
+  return items === null ? null : { items: readItems(items).map(itemBody) }
+}
+
+/** Null where the entry is no block. */
+function itemsOf(store: ReadStore, number: number): Uint8Array | null {
+  const row = store.one<{ items: Uint8Array | null }>('SELECT items FROM entry WHERE number = ?', number)
+  return row?.items ?? null
 }
 
 interface Fault {
@@ -147,7 +158,7 @@ function readThrough(store: ReadStore) {
   const closeChain = () => {
     if (chain >= 0) heads.push({ chain: String(chain), sequence, hash })
   }
-  for (const stored of store.each<StoredEntry>(`${SELECT} ORDER BY entry.number`)) {
+  for (const stored of store.each<StoredEntry>(`${SELECT} ORDER BY number`)) {
     const ofChain = Math.floor(stored.number / CHAIN_STRIDE)
     if (ofChain !== chain) {
       closeChain()
@@ -175,7 +186,7 @@ function readThrough(store: ReadStore) {
 
 /** What was changed may be such that no entry can be made of it: that is found, not thrown. */
 function checked(store: ReadStore, stored: StoredEntry, before: { sequence: number; hash: string }) {
-  let row: EntryRow | null = null
+  let row: Entry | null = null
   try {
     row = rowOf(stored)
     return { row, reason: faultOf(store, row, before) }
@@ -184,7 +195,7 @@ function checked(store: ReadStore, stored: StoredEntry, before: { sequence: numb
   }
 }
 
-function faultOf(store: ReadStore, row: EntryRow, before: { sequence: number; hash: string }): string | null {
+function faultOf(store: ReadStore, row: Entry, before: { sequence: number; hash: string }): string | null {
   const sequence = row.number % CHAIN_STRIDE
   if (sequence !== before.sequence + 1) return 'an entry before it is missing'
   if (row.postings.reduce((sum, { amountMicros }) => sum + amountMicros, 0) !== 0)
@@ -198,12 +209,12 @@ function faultOf(store: ReadStore, row: EntryRow, before: { sequence: number; ha
     : 'its hash is not that of its content'
 }
 
-function blockFault(store: ReadStore, row: EntryRow): string | null {
-  const block = store.one<{ items: Uint8Array }>('SELECT items FROM block WHERE number = ?', row.number)
-  if (block === null) return 'its charges are missing'
-  const items = readItems(block.items)
+function blockFault(store: ReadStore, row: Entry): string | null {
+  const bytes = itemsOf(store, row.number)
+  if (bytes === null) return 'its charges are missing'
+  const items = readItems(bytes)
   // A part of a row, or of a millisecond, is in no leaf: the root would not show it.
-  if (block.items.length % ITEM_BYTES !== 0 || !items.every(({ at }) => Number.isInteger(at)))
+  if (bytes.length % ITEM_BYTES !== 0 || !items.every(({ at }) => Number.isInteger(at)))
     return 'its charges are not rows as they are written'
   if (merkleRoot(items.map(itemJcs)) !== row.chargesRoot) return 'its charges do not have its Merkle root'
   return JSON.stringify(blockPostings(items)) === JSON.stringify(row.postings)
@@ -234,7 +245,7 @@ function hashBefore(store: ReadStore, number: number): string {
   return row?.hash ?? ZERO_HASH
 }
 
-function rowOf(stored: StoredEntry): EntryRow {
+function rowOf(stored: StoredEntry): Entry {
   const row = {
     number: stored.number,
     at: stored.at,

@@ -9,7 +9,7 @@ import { merkleRoot } from '../../billing/merkle.ts'
 import { formatUuid, writeImpressionId } from '../../core/ids.ts'
 import { SqliteQueries } from './queries.ts'
 import { ReadStore } from './read-store.ts'
-import { SCHEMA } from './schema.ts'
+import { makeTables } from './schema.ts'
 
 export const NOW = Date.parse('2026-11-24T12:00:00.000Z')
 
@@ -35,7 +35,7 @@ export class TestStore {
     this.db = new Database(this.path, { create: true })
     this.db.run('PRAGMA journal_mode = WAL')
     this.db.run('PRAGMA synchronous = OFF')
-    this.db.run(SCHEMA)
+    makeTables(this.db)
     this.reading = new ReadStore(this.path)
     this.queries = new SqliteQueries(this.reading, { now: () => this.now })
   }
@@ -92,6 +92,8 @@ export class TestStore {
       note: row.note,
       charges_root: row.chargesRoot === null ? null : Buffer.from(row.chargesRoot, 'hex'),
       hash: Buffer.from(hash, 'hex'),
+      postings: row.items === null ? null : JSON.stringify(row.postings),
+      items: row.items,
     })
     for (const { account, amountMicros } of row.postings) {
       this.db
@@ -117,8 +119,7 @@ export class TestStore {
   /** A block of charged impressions that closed at `at`. */
   block(partition: number, at: number, items: readonly BlockItem[]): number {
     const bytes = packed(items)
-    const postings = blockPostings(items)
-    const number = this.entry(partition, {
+    return this.entry(partition, {
       kind: EntryKind.impressions,
       at,
       receivedAt: Math.floor(items[0]!.at / 1000) * 1000,
@@ -126,10 +127,9 @@ export class TestStore {
       publisherAmount: items.reduce((sum, item) => sum + item.publisherAmount, 0),
       feeAmount: items.reduce((sum, item) => sum + item.feeAmount, 0),
       chargesRoot: merkleRoot(readItems(bytes).map(itemJcs)),
-      postings,
+      items: bytes,
+      postings: blockPostings(items),
     })
-    this.insert('block', { number, items: bytes, postings: JSON.stringify(postings) })
-    return number
   }
 
   openBlock(partition: number, items: readonly BlockItem[]): void {
@@ -190,6 +190,7 @@ const BLANK: EntryRow = {
   country: 0,
   device: 0,
   note: null,
+  items: null,
   chargesRoot: null,
   hash: ZERO_HASH,
   postings: [],

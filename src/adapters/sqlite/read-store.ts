@@ -1,14 +1,15 @@
 import { Database } from 'bun:sqlite'
+import { checkTables } from './schema.ts'
+import type { Value } from './statements.ts'
 
-type Value = string | number | null | Uint8Array
-
-/** A connection that only reads: each statement sees the last commit. */
+/** A connection that only reads: each statement sees the last commit. Throws for tables of another version. */
 export class ReadStore {
   private readonly db: Database
 
   constructor(path: string) {
     this.db = new Database(path, { readonly: true })
     this.db.run('PRAGMA query_only = 1')
+    checkTables(this.db)
   }
 
   all<T>(sql: string, ...values: Value[]): T[] {

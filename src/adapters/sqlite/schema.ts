@@ -1,12 +1,14 @@
+import type { Database } from 'bun:sqlite'
+
 /**
  * The tables of the store. Written in the one transaction of a batch, with the offset that the batch came from.
  * Numbers of rows that belong to a chain are `partition * 2^40 + sequence`: each partition appends at one place of the
  * b-tree, and an entry's number tells its chain. Times are ms; amounts are micros; hashes are bytes.
  * The SQL stays within what SQLite and PostgreSQL share, but for types.
  */
-export const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 2
 
-export const SCHEMA = `
+const SCHEMA = `
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
 -- One row a partition: where its reader is, who owns it, and the small state that is written whole with each batch.
@@ -54,16 +56,13 @@ CREATE TABLE IF NOT EXISTS entry (
   publisher INTEGER NOT NULL, placement INTEGER NOT NULL, currency TEXT NOT NULL,
   amount INTEGER NOT NULL, publisher_amount INTEGER NOT NULL, fee_amount INTEGER NOT NULL,
   received_at INTEGER NOT NULL, country INTEGER NOT NULL, device INTEGER NOT NULL,
-  note TEXT, charges_root BLOB, hash BLOB NOT NULL
+  note TEXT, charges_root BLOB, hash BLOB NOT NULL,
+  -- Of a block: what its items add up to, as JSON, and the items, binary rows (billing/block.ts). Last: they are long.
+  postings TEXT, items BLOB
 ) STRICT;
 CREATE INDEX IF NOT EXISTS entry_event ON entry (event_second) WHERE event_second IS NOT NULL;
 
--- Items of a block entry: binary rows (billing/block.ts), and the postings that they add up to as JSON.
-CREATE TABLE IF NOT EXISTS block (
-  number INTEGER PRIMARY KEY, items BLOB NOT NULL, postings TEXT NOT NULL
-) STRICT;
-
--- Impressions charged in a second that is not over: reserved until the block closes.
+-- Charged impressions that are no entry yet: reserved until the block closes.
 CREATE TABLE IF NOT EXISTS open_block (
   partition INTEGER NOT NULL, currency TEXT NOT NULL, second INTEGER NOT NULL, items BLOB NOT NULL,
   PRIMARY KEY (partition, currency)
@@ -146,3 +145,46 @@ CREATE TABLE IF NOT EXISTS ingested_pending (
   partition INTEGER NOT NULL, sequence INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (partition, sequence)
 ) STRICT, WITHOUT ROWID;
 `
+
+/** By the version that they start from. */
+const MIGRATIONS: readonly string[] = [
+  '',
+  // The items of a block had a table of their own: a second row for each block.
+  `ALTER TABLE entry ADD COLUMN postings TEXT;
+   ALTER TABLE entry ADD COLUMN items BLOB;
+   UPDATE entry SET
+     postings = (SELECT postings FROM block WHERE block.number = entry.number),
+     items = (SELECT items FROM block WHERE block.number = entry.number)
+   WHERE kind = 2;
+   DROP TABLE block`,
+]
+
+/** Makes the tables, or brings those of an earlier version up to date. Call it in a transaction. */
+export function makeTables(db: Database): void {
+  const version = versionOf(db)
+  if (version > SCHEMA_VERSION) throw new Error(NEWER)
+  for (let from = version; from > 0 && from < SCHEMA_VERSION; from++) db.run(MIGRATIONS[from]!)
+  db.run(SCHEMA)
+  const put =
+    'INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value'
+  db.query(put).run('schema', String(SCHEMA_VERSION))
+}
+
+/** For who only reads. Throws where the tables are of another version. */
+export function checkTables(db: Database): void {
+  const version = versionOf(db)
+  if (version === SCHEMA_VERSION) return
+  throw new Error(version > SCHEMA_VERSION ? NEWER : OLDER)
+}
+
+const NEWER = 'This data folder was written by a newer version of Farthing. Start that version.'
+const OLDER =
+  'This data folder was written by an earlier version of Farthing. `farthing serve` brings it up to date when it starts.'
+
+/** 0 where there are no tables yet. */
+function versionOf(db: Database): number {
+  const table = db.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'").get()
+  if (table === null) return 0
+  const row = db.query<{ value: string }, []>("SELECT value FROM meta WHERE name = 'schema'").get()
+  return Number(row?.value ?? 0)
+}

@@ -1,0 +1,33 @@
+import type { Database, Statement } from 'bun:sqlite'
+
+export type Value = string | number | null | Uint8Array
+
+/** The statements of a connection, each prepared once. */
+export class Statements {
+  private readonly prepared = new Map<string, Statement>()
+
+  constructor(private readonly db: Database) {}
+
+  /** How many rows it changed. */
+  run(sql: string, values: Value[]): number {
+    return this.statement(sql).run(...values).changes
+  }
+
+  all<T>(sql: string, values: Value[]): T[] {
+    return this.statement(sql).all(...values) as T[]
+  }
+
+  close(): void {
+    for (const statement of this.prepared.values()) statement.finalize()
+    this.prepared.clear()
+  }
+
+  private statement(sql: string): Statement {
+    let statement = this.prepared.get(sql)
+    if (statement === undefined) {
+      statement = this.db.prepare(sql)
+      this.prepared.set(sql, statement)
+    }
+    return statement
+  }
+}
