@@ -157,6 +157,11 @@ function numberAt(bytes: Buffer, at: number): number {
 }
 
 export function post(path: string, body: string): Uint8Array {
-  const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`
+  return request('POST', path, null, body)
+}
+
+export function request(method: string, path: string, key: string | null, body: string): Uint8Array {
+  const authorization = key === null ? '' : `Authorization: Bearer ${key}\r\n`
+  const head = `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${authorization}Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`
   return Buffer.from(head + body)
 }

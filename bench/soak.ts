@@ -3,11 +3,12 @@
  * must not grow with time: the figure is what the process grew by from the end of the warm-up to the end.
  * By itself: `bun bench/soak.ts [--short | --seconds N]`.
  */
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { capturedRequests } from '../test/captured-requests.ts'
 import { BROWSER, campaignBody, Installation } from '../test/e2e/installation.ts'
 import { post, sendAll } from './load.ts'
+import { residentMbOf } from './process-usage.ts'
 
 /** About a fifth of what two cores take: a soak is about time, not about speed. */
 const AUCTIONS_PER_SECOND = 1000
@@ -150,10 +151,6 @@ async function seed(farthing: Installation): Promise<void> {
     )
   }
   await Bun.sleep(1500)
-}
-
-function residentMbOf(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 }
 
 function median(values: readonly number[]): number {

@@ -87,7 +87,7 @@ export class Installation {
     return this.child?.pid ?? 0
   }
 
-  async restart(): Promise<void> {
+  async restart(readyWithinMs = START_MS_MAX): Promise<void> {
     const child = launch(['serve', '--port', '0', '--data', this.data, ...this.flags], {
       FARTHING_CLOCK_OFFSET_MS: String(this.clockOffsetMs),
     })
@@ -103,7 +103,7 @@ export class Installation {
     child.stderr!.on('data', read)
 
     child.on('exit', code => ready.reject(new Error(`farthing serve ended with ${code}: ${output}`)))
-    const timer = setTimeout(() => ready.reject(new Error(`not ready: ${output}`)), START_MS_MAX)
+    const timer = setTimeout(() => ready.reject(new Error(`not ready: ${output}`)), readyWithinMs)
     try {
       this.url = await ready.promise
     } finally {
@@ -112,8 +112,8 @@ export class Installation {
   }
 
   /** Its exit code. */
-  async stop(): Promise<number | null> {
-    return this.end('SIGTERM')
+  async stop(endedWithinMs = STOP_MS_MAX): Promise<number | null> {
+    return this.end('SIGTERM', endedWithinMs)
   }
 
   /** As by a power cut of the process: nothing of it runs on. */
@@ -224,13 +224,13 @@ export class Installation {
     return (await response.json()) as Served
   }
 
-  private async end(signal: NodeJS.Signals): Promise<number | null> {
+  private async end(signal: NodeJS.Signals, endedWithinMs = STOP_MS_MAX): Promise<number | null> {
     const child = this.child
     this.child = null
     if (child === null) return null
     if (child.exitCode !== null) return child.exitCode
     child.kill(signal)
-    return ended(child, STOP_MS_MAX)
+    return ended(child, endedWithinMs)
   }
 }
 
