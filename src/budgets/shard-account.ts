@@ -51,15 +51,17 @@ export interface ShardAccount {
 
 /**
  * The least that a node can do something with: a price. The last price of a cpc campaign is shared with what is held for
- * the clicks of earlier impressions, and each impression costs but a small part of it.
+ * the clicks of earlier impressions, and each impression costs but a small part of it: what is free below a price is
+ * enough, in steps. To the micro, what an even plan lets out would have grown again whenever it was leased: never handed
+ * out, and leased 4 times a second.
  */
 export function leastLease(
   view: { readonly model: 'cpc' | 'cpm'; readonly price: number },
   free: number,
 ): number {
-  return view.model === 'cpm'
-    ? view.price
-    : Math.max(view.price / CHOICES_A_CLICK, Math.min(view.price, free))
+  if (view.model === 'cpm' || free >= view.price) return view.price
+  const step = view.price / CHOICES_A_CLICK
+  return step * Math.max(1, Math.floor(free / step))
 }
 
 /** Lets a second of what was chosen into the observed rates. */

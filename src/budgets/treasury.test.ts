@@ -111,6 +111,28 @@ describe('a treasury', () => {
     expect(leased).toBeGreaterThan(0)
   })
 
+  test('hands out what an even plan lets out of a click, without a lease for each micro that it grows by', () => {
+    const CLICK_MICROS = 900_000
+    const { view, treasury, tell, round, of } = open({
+      model: 'cpc',
+      price: CLICK_MICROS * 1000,
+      grantableMicros: CLICK_MICROS / 2,
+    })
+    tell(1, {}, 1)
+    let leases = 0
+    for (let now = 2; now < 60_000; now += 250) {
+      tell(1, {}, now)
+      // Twenty clicks a day.
+      view.grantableMicros += 50
+      const before = view.grantableMicros
+      round(now)
+      if (view.grantableMicros < before) leases++
+      if (now % 1000 < 250) treasury.chosenSince(now)
+      if (now > 500) expect(of(1)).toBeGreaterThan(0.4 * CLICK_MICROS * 1000)
+    }
+    expect(leases).toBeLessThan(10)
+  })
+
   test('answers every ask, and tells others only what cannot wait', () => {
     const { treasury, tell, round, view } = open({ grantableMicros: 1_000_000 })
     tell(1, {}, 1)
