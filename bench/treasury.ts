@@ -31,6 +31,7 @@ class BenchNode {
   private readonly held = new Map<number, Held>()
   private readonly changed = new Set<number>()
   private heard = 0
+  private term = 0
 
   constructor(private readonly number: number) {}
 
@@ -42,15 +43,32 @@ class BenchNode {
       held.chosen = held.granted
       held.impressions++
       const { chosen: chosenThousandths, impressions } = held
-      shards.push({ campaign, shard: 1, impressions, chosenThousandths, variance: 0, returnedThousandths: 0 })
+      shards.push({
+        campaign,
+        shard: 1,
+        impressions,
+        chosenThousandths,
+        variance: 0,
+        returnedThousandths: 0,
+        droppedThousandths: 0,
+      })
     }
     this.changed.clear()
-    return { node: this.number, partition: 0, epoch: 1, sentAt: now, heard: this.heard, shards }
+    return {
+      node: this.number,
+      partition: 0,
+      epoch: 1,
+      term: this.term,
+      sentAt: now,
+      heard: this.heard,
+      shards,
+    }
   }
 
   /** Returns how many campaigns it may spend more of. */
   hear(grant: LeaseGrant): number {
     this.heard = grant.sequence
+    this.term = grant.term
     let more = 0
     for (const { campaign, grantedThousandths } of grant.shards) {
       const held = this.held.get(campaign)

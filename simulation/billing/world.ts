@@ -38,7 +38,6 @@ interface Due {
 }
 
 interface Stock {
-  epoch: number
   granted: number
   chosen: number
   impressions: number
@@ -63,6 +62,8 @@ export class World {
   private readonly told: Decided[] = []
   private readonly campaigns: CampaignFacts[] = []
   private readonly stocks = new Map<number, Stock>()
+  /** Of each partition's treasury, under which the stocks are. */
+  private readonly lines = Array.from({ length: PARTITIONS }, () => ({ epoch: 0, term: 0 }))
   private readonly clicked: { campaign: CampaignFacts; event: string }[] = []
   private due: Due[] = []
   private readonly late: Due[] = []
@@ -153,11 +154,11 @@ export class World {
   private hear(decided: Decided): void {
     this.told.push(decided)
     for (const grant of decided.grants) {
+      this.follow(grant)
       for (const shard of grant.shards) {
         const known = this.stocks.get(shard.campaign)
-        if (known === undefined || known.epoch < grant.epoch) {
+        if (known === undefined) {
           this.stocks.set(shard.campaign, {
-            epoch: grant.epoch,
             granted: shard.grantedThousandths,
             chosen: 0,
             impressions: 0,
@@ -169,6 +170,16 @@ export class World {
           known.stopped = shard.stopped
         }
       }
+    }
+  }
+
+  /** Under a new epoch or term nothing is left of what was granted before. */
+  private follow({ partition, epoch, term }: Decided['grants'][number]): void {
+    const line = this.lines[partition]!
+    if (epoch === line.epoch && term === line.term) return
+    this.lines[partition] = { epoch, term }
+    for (const campaign of [...this.stocks.keys()]) {
+      if (campaign % 256 === partition) this.stocks.delete(campaign)
     }
   }
 
@@ -216,21 +227,20 @@ export class World {
   private ask(): void {
     for (let partition = 0; partition < PARTITIONS; partition++) {
       const mine = this.campaigns.filter(({ number }) => number % 256 === partition)
-      const stocks = mine.map(({ number }) => this.stocks.get(number))
-      const epoch = Math.max(0, ...stocks.map(stock => stock?.epoch ?? 0))
+      const { epoch, term } = this.lines[partition]!
       const shards = mine.map(({ number }) => {
         const stock = this.stocks.get(number)
-        const fresh = stock !== undefined && stock.epoch === epoch
         return {
           campaign: number,
           shard: 0,
-          impressions: fresh ? stock.impressions : 0,
-          chosenThousandths: fresh ? stock.chosen : 0,
-          variance: fresh ? stock.variance : 0,
+          impressions: stock?.impressions ?? 0,
+          chosenThousandths: stock?.chosen ?? 0,
+          variance: stock?.variance ?? 0,
           returnedThousandths: 0,
+          droppedThousandths: 0,
         }
       })
-      this.decider.onAsk({ node: 1, partition, epoch, sentAt: this.now, heard: 0, shards })
+      this.decider.onAsk({ node: 1, partition, epoch, term, sentAt: this.now, heard: 0, shards })
     }
   }
 
@@ -542,7 +552,8 @@ export class World {
     this.crashNext = null
     await this.reopen()
     this.stocks.clear()
-    this.advance(26 * HOUR)
+    // A lease whose day ended while the machine slept is held as if it was chosen now: halved each hour, it takes as long.
+    this.advance(36 * HOUR)
     for (let i = 0; i < 4; i++) {
       this.advance(61_000)
       await this.decider.turn()

@@ -55,24 +55,21 @@ interface Book {
   servedPausedMs: number
 }
 
+/** Of the newest term in which anything was handed out. */
 interface Handed {
+  term: number
   granted: number
   returned: number
   chosen: number
-  /** What the node says that it chose and did not choose under this epoch: an older one's, held back again. */
-  carried: number
 }
 
 /** What one node heard of one partition. */
 interface LineBook {
+  /** As the node has heard. */
   epoch: number
+  term: number
   /** True time at which the ask was sent that was answered last. */
   answeredAt: number
-  /**
-   * The epoch under which the node was silent for longer than a lease, and came back. What it had is held back as if it
-   * was chosen, until that lapses: it is not counted as in hand, which it may yet be.
-   */
-  lapsedIn: number
   /** True times at which asks were sent, by the time on them: the latest. */
   readonly sentAt: Map<number, number>
   /** By campaign and epoch. */
@@ -153,10 +150,10 @@ export class Auditor {
     const line = this.lineOf(node.boot, lease.partition)
     const handed = line.handed.get(lease.campaign * EPOCHS_MAX + line.epoch)
     const of = { campaign: lease.campaign, node: node.boot }
-    if (handed === undefined)
+    if (handed === undefined || handed.term !== line.term)
       throw new Breach(`node ${node.boot} chose ${lease.campaign} with nothing granted`, of)
     handed.chosen += cost
-    if (handed.chosen + handed.carried > handed.granted - handed.returned + 1e-3) {
+    if (handed.chosen > handed.granted - handed.returned + 1e-3) {
       throw new Breach(
         `node ${node.boot} chose ${handed.chosen} of campaign ${lease.campaign}, was granted ${handed.granted} and gave ${handed.returned} back`,
         of,
@@ -182,12 +179,6 @@ export class Auditor {
     const line = this.lineOf(ask.node, ask.partition)
     line.sentAt.set(ask.sentAt, this.now())
     if (line.sentAt.size > ASKS_KEPT) line.sentAt.delete(line.sentAt.keys().next().value!)
-    for (const said of ask.shards) {
-      const handed = handedOf(line, said.campaign, ask.epoch)
-      const carried = Math.max(0, said.chosenThousandths - handed.chosen)
-      this.treasuryOf(ask, said.campaign).handed -= carried - handed.carried
-      handed.carried = carried
-    }
   }
 
   /** An ask reached a treasury. */
@@ -195,7 +186,7 @@ export class Auditor {
     const line = this.lineOf(ask.node, ask.partition)
     for (const said of ask.shards) {
       const handed = handedOf(line, said.campaign, ask.epoch)
-      if (said.returnedThousandths <= handed.returned) continue
+      if (handed.term !== ask.term || said.returnedThousandths <= handed.returned) continue
       this.treasuryOf(ask, said.campaign).handed -= said.returnedThousandths - handed.returned
       handed.returned = said.returnedThousandths
     }
@@ -206,6 +197,7 @@ export class Auditor {
     const line = this.lineOf(grant.node, grant.partition)
     for (const said of grant.shards) {
       const handed = handedOf(line, said.campaign, epoch)
+      if (grant.term > handed.term) Object.assign(handed, newHanded(grant.term))
       const more = said.grantedThousandths - handed.granted
       if (more <= 0) continue
       handed.granted = said.grantedThousandths
@@ -223,11 +215,11 @@ export class Auditor {
 
   heard(node: Node, grant: LeaseGrant): void {
     const line = this.lineOf(node.boot, grant.partition)
-    if (grant.epoch < line.epoch) return
+    if (grant.epoch < line.epoch || (grant.epoch === line.epoch && grant.term < line.term)) return
     line.epoch = grant.epoch
+    line.term = grant.term
     if (grant.askSentAt === null) return
     const at = line.sentAt.get(grant.askSentAt) ?? Number.NEGATIVE_INFINITY
-    if (Number.isFinite(line.answeredAt) && at - line.answeredAt > LEASE_MS) line.lapsedIn = grant.epoch
     line.answeredAt = Math.max(line.answeredAt, at)
   }
 
@@ -305,10 +297,10 @@ export class Auditor {
     let inHand = 0
     for (const of of [epoch - 2, epoch - 1, epoch]) {
       for (const line of this.treasury(campaign, of, worker.region, worker.index).lines) {
-        if (line.epoch !== of || line.lapsedIn === of) continue
+        if (line.epoch !== of) continue
         if (this.now() - line.answeredAt > LEASE_MS - LEASE_MARGIN_MS) continue
-        const { granted, returned, chosen, carried } = handedOf(line, campaign, of)
-        inHand += Math.max(0, granted - returned - chosen - carried)
+        const { term, granted, returned, chosen } = handedOf(line, campaign, of)
+        if (term === line.term) inHand += Math.max(0, granted - returned - chosen)
       }
     }
     if (inHand / 1000 + leased > own + 1) {
@@ -553,8 +545,8 @@ export class Auditor {
     if (line === undefined) {
       line = {
         epoch: 0,
+        term: 0,
         answeredAt: Number.NEGATIVE_INFINITY,
-        lapsedIn: -1,
         sentAt: new Map(),
         handed: new Map(),
       }
@@ -583,10 +575,14 @@ function handedOf(line: LineBook, campaign: number, epoch: number): Handed {
   const key = campaign * EPOCHS_MAX + epoch
   let handed = line.handed.get(key)
   if (handed === undefined) {
-    handed = { granted: 0, returned: 0, chosen: 0, carried: 0 }
+    handed = newHanded(0)
     line.handed.set(key, handed)
   }
   return handed
+}
+
+function newHanded(term: number): Handed {
+  return { term, granted: 0, returned: 0, chosen: 0 }
 }
 
 function isOf(worker: Worker, slip: number): boolean {

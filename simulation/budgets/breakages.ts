@@ -62,12 +62,13 @@ export function keepGrants(from: Node, to: Node, partitions: number): void {
   for (let partition = 0; partition < partitions; partition++) {
     const shards: LeaseGrant['shards'][number][] = []
     for (const { granted, returned, ...lease } of from.leases.leasesOf(partition)) {
-      shards.push({ ...lease, grantedThousandths: granted - returned })
+      shards.push({ ...lease, grantedThousandths: granted - returned, voidThousandths: 0 })
     }
     to.onGrant({
       node: to.boot,
       partition,
       epoch: from.leases.epochOf(partition),
+      term: from.leases.termOf(partition),
       sequence: 0,
       askSentAt: to.timer(),
       validMs: 5000,

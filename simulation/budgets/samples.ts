@@ -139,7 +139,7 @@ export class Samples {
       for (const { shard } of worker.held.values()) {
         for (const day of shard.days) {
           const reserved = reservedCopied(shard, day, now)
-          const out = (day.leaseLeft + (now < (day.drainingUntil ?? 0) ? (day.draining ?? 0) : 0)) / 1000
+          const out = (day.leaseLeft + (day.draining ?? 0)) / 1000
           leased += out
           held += Math.max(0, reserved - out)
           free += Math.max(0, unspent(day.link) - reserved)

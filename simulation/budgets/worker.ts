@@ -8,9 +8,11 @@ import {
   waitIsOver,
   wantedOf,
 } from '../../src/budgets/far-parent.ts'
+import { DRAIN_MS } from '../../src/budgets/lease-time.ts'
 import { unspent } from '../../src/budgets/link.ts'
 import {
   dayAt,
+  endLease,
   leaseFree,
   newShard,
   openEpoch,
@@ -27,7 +29,7 @@ import {
   unlease,
 } from '../../src/budgets/shard.ts'
 import type { ShardGrant } from '../../src/budgets/shard-messages.ts'
-import { CLOSE_SLACK_MS, LEASE_VALID_MS, type ShardView, Treasury } from '../../src/budgets/treasury.ts'
+import { type ShardView, Treasury } from '../../src/budgets/treasury.ts'
 import { cpmMicros, impressionCost, micros } from '../../src/core/money.ts'
 import type { LeaseAsk } from '../../src/ports/treasury-link.ts'
 import type { ChosenRecord, LeaseTakenRecord } from '../../src/records/events.ts'
@@ -121,7 +123,7 @@ export class Worker implements Place {
       if (grant.scarce && returnSurplus(held.parent, held.shard, this.world.events.now)) this.askNow(held)
       if (held.parent.fence > fence) this.treasury.onReleased(grant.campaign, null)
       if (held.parent.stopped && !stoppedBefore) {
-        releaseLeases(held.shard)
+        releaseLeases(held.shard, this.world.events.now)
         this.treasury.onReleased(grant.campaign, null)
       }
       this.judge(held)
@@ -264,10 +266,8 @@ export class Worker implements Place {
   private sweep(held: Held): void {
     const { now } = this.world.events
     for (const day of held.shard.days) {
-      if (now >= day.end && day.leaseLeft > 0) {
-        this.treasury.onReleased(held.facts.number, day.leaseLeft)
-        day.leaseLeft = 0
-      }
+      const ended = endLease(held.shard, day, now)
+      if (ended > 0) this.treasury.onReleased(held.facts.number, ended)
     }
     for (let i = held.waiting.length - 1; i >= 0; i--) {
       const { event, since } = held.waiting[i]!
@@ -307,7 +307,7 @@ export class Worker implements Place {
     switch (record.kind) {
       case 'epoch':
         for (const { shard } of this.held.values()) {
-          openEpoch(shard, record.epoch, this.drainingUntil())
+          openEpoch(shard, record.epoch, this.world.events.now, this.drainMs)
         }
         return
       case 'leases':
@@ -318,13 +318,7 @@ export class Worker implements Place {
           const held = this.heldOf(said.campaign)
           const day = dayAt(held.shard, this.world.events.now) ?? held.shard.days.at(-1)
           if (day === undefined) continue
-          const { chosenThousandths, variance } = said
-          reportChosen(
-            held.shard,
-            day,
-            { epoch: record.record.epoch, chosenThousandths, variance },
-            this.world.events.now,
-          )
+          reportChosen(held.shard, day, { epoch: record.record.epoch, ...said }, this.world.events.now)
         }
         return
       case 'event':
@@ -332,10 +326,9 @@ export class Worker implements Place {
     }
   }
 
-  /** Until when nodes of an older epoch may choose. */
-  private drainingUntil(): number {
-    if (this.world.breakage === 'close-at-once') return 0
-    return this.world.events.now + LEASE_VALID_MS + CLOSE_SLACK_MS
+  /** For how long nodes of an older epoch may choose. */
+  private get drainMs(): number {
+    return this.world.breakage === 'close-at-once' ? 0 : DRAIN_MS
   }
 
   private decideLeases({ epoch, leases }: LeaseTakenRecord): void {
@@ -347,7 +340,7 @@ export class Worker implements Place {
       if (day !== null && epoch === this.epoch && lease.amountMicros < 0)
         unlease(day, Math.round(-lease.amountMicros * 1000))
       else if (day !== null && epoch === this.epoch && !held.parent.stopped) {
-        if (held.shard.epoch !== epoch) openEpoch(held.shard, epoch, this.drainingUntil())
+        if (held.shard.epoch !== epoch) openEpoch(held.shard, epoch, now, this.drainMs)
         granted = leaseFree(held.shard, day, lease.amountMicros, now)
         held.spent += granted
       }

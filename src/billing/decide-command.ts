@@ -112,7 +112,7 @@ export function releaseLease(turn: Turn, campaign: number): void {
   const { partition, changes } = turn
   const money = budgetOf(partition, campaign)
   if (money === null) return
-  releaseLeases(money.budget)
+  releaseLeases(money.budget, partition.head.time)
   rebalance(money.budget, money.balance, partition.head.time)
   changes.touchBudget(partition.number, campaign)
   changes.touchBalance(partition.number, money.advertiser)

@@ -1,11 +1,13 @@
 import { type CampaignBudget, rebalance, takeLease } from '../budgets/budget.ts'
-import { isReserving, openEpoch, reportChosen, unlease } from '../budgets/shard.ts'
+import { endLease, isReserving, openEpoch, reportChosen, unlease } from '../budgets/shard.ts'
 import type { ChosenRecord, EpochOpenedRecord, LeaseTakenRecord } from '../records/events.ts'
 import { type BudgetOf, budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
 
-/** The treasury starts anew, with an epoch that was never used: what older epochs leased and did not choose is free. */
-export function decideEpochOpened(turn: Turn, { epoch, holdMs, blockSeconds }: EpochOpenedRecord): void {
+/** The treasury starts anew, with an epoch that was never used: what older epochs leased and did not choose is
+ * free, at once or once no node can choose with it any more. */
+export function decideEpochOpened(turn: Turn, opened: EpochOpenedRecord): void {
+  const { epoch, holdMs, drainMs, blockSeconds } = opened
   const { partition, changes } = turn
   if (epoch <= partition.head.treasuryEpoch) return
   partition.head.treasuryEpoch = epoch
@@ -15,7 +17,7 @@ export function decideEpochOpened(turn: Turn, { epoch, holdMs, blockSeconds }: E
     const money = budgetOf(partition, campaign)
     // One that has nothing out any more is not found after a restart either.
     if (money === null || !isReserving(money.budget)) continue
-    openEpoch(money.budget, epoch, 0)
+    openEpoch(money.budget, epoch, partition.head.time, drainMs ?? 0)
     rebalance(money.budget, money.balance, partition.head.time)
     changes.touchBudget(partition.number, campaign)
     changes.touchBalance(partition.number, money.advertiser)
@@ -63,12 +65,7 @@ export function decideChosen(turn: Turn, record: ChosenRecord): void {
     if (money === null) continue
     const day = dayFor(turn, report.campaign, money, partition.head.time)
     if (day === null) continue
-    reportChosen(
-      money.budget,
-      day,
-      { epoch: record.epoch, chosenThousandths: report.chosenThousandths, variance: report.variance },
-      partition.head.time,
-    )
+    reportChosen(money.budget, day, { epoch: record.epoch, ...report }, partition.head.time)
     endLeases(turn, report.campaign, money)
     rebalance(money.budget, money.balance, partition.head.time)
     partition.reserving.add(report.campaign)
@@ -84,8 +81,8 @@ export function sweepReserves(turn: Turn): void {
     const money = budgetOf(partition, campaign)
     if (money === null) continue
     const before = money.balance.reserved
-    endLeases(turn, campaign, money)
     const heldBefore = holdsOf(money.budget)
+    endLeases(turn, campaign, money)
     rebalance(money.budget, money.balance, partition.head.time)
     const isOver = !isReserving(money.budget)
     // Written where it is over, too, though no money moved: else a restart finds it reserving still, and a replay not.
@@ -101,21 +98,18 @@ export function sweepReserves(turn: Turn): void {
 function endLeases(turn: Turn, campaign: number, { budget }: BudgetOf): void {
   const { partition, changes } = turn
   for (const day of budget.days) {
-    if (day.leaseLeft <= 0 || partition.head.time < day.end) continue
-    changes.leases.push({
-      kind: 'released',
-      partition: partition.number,
-      campaign,
-      thousandths: day.leaseLeft,
-    })
-    day.leaseLeft = 0
+    const thousandths = endLease(budget, day, partition.head.time)
+    if (thousandths === 0) continue
+    changes.leases.push({ kind: 'released', partition: partition.number, campaign, thousandths })
   }
 }
 
-/** Changes whenever a hold lapses: the row must be written then, or a restart would find another state than a replay. */
+/** Changes whenever a hold lapses, or a lease drains or has drained: the row must be written then, or a restart would find another state than a replay. */
 function holdsOf({ days }: CampaignBudget): number {
   let sum = 0
-  for (const { renders, clicks } of days) sum += renders.length + (clicks?.minute ?? 0)
+  for (const { renders, clicks, draining } of days) {
+    sum += renders.length + (clicks?.minute ?? 0) + (draining ?? 0)
+  }
   return sum
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MemoryLog } from '../adapters/memory/log.ts'
 import { SqliteStore } from '../adapters/sqlite/store.ts'
+import { DRAIN_MS } from '../budgets/lease-time.ts'
 import { NodeLeases } from '../budgets/node-leases.ts'
 import { LAPSE_SLACK_MS, RENDER_LIFE_MS } from '../budgets/render-holds.ts'
 import { formatUuid, parseId, writeImpressionId } from '../core/ids.ts'
@@ -41,7 +42,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-async function open(): Promise<void> {
+async function open(drainMs = 0): Promise<void> {
   store = new SqliteStore(join(folder, 'store.sqlite'), PARTITIONS)
   decider = new Decider({
     log,
@@ -52,7 +53,22 @@ async function open(): Promise<void> {
     tell: decided => told.push(decided),
     warn: () => {},
   })
-  await decider.start()
+  await decider.start(drainMs)
+}
+
+/** An edge's leases; `talk` lets it ask, lets time pass, and tells it what it was granted. */
+function edge() {
+  const node = new NodeLeases(1, PARTITIONS)
+  let heard = told.length
+  const left = (campaign: number) => node.left(node.leaseOf(0, campaign, 0), now)
+  const talk = async (ms: number) => {
+    node.returnIdle(now)
+    for (const ask of node.asks(now)) decider.onAsk(ask)
+    await pass(ms)
+    for (const { grants } of told.slice(heard)) for (const grant of grants) node.onGrant(grant, now)
+    heard = told.length
+  }
+  return { node, left, talk }
 }
 
 /** A crash after the last commit, and a start on what is on disk. */
@@ -104,6 +120,12 @@ interface Served {
   readonly ad: string
 }
 
+const AD = {
+  name: 'Ad',
+  landingUrl: 'https://example.com/a',
+  creative: { kind: 'image', w: 300, h: 250, imageUrl: 'https://example.com/a.png' },
+}
+
 async function campaign(
   bid: { model: 'cpc' | 'cpm'; amountMicros: number },
   budget = {},
@@ -116,13 +138,7 @@ async function campaign(
     name: 'C',
     bid,
     budget,
-    ads: [
-      {
-        name: 'Ad',
-        landingUrl: 'https://example.com/a',
-        creative: { kind: 'image', w: 300, h: 250, imageUrl: 'https://example.com/a.png' },
-      },
-    ],
+    ads: [AD],
   })
   expect(created.status).toBe(201)
   const body = created.body as { id: string; ads: { id: string }[] }
@@ -343,36 +359,18 @@ describe('campaigns on one balance', () => {
     const advertiser = (await command('createAdvertiser', null, { name: 'A' })).body as { id: string }
     await command('deposit', parseId('advertiser', advertiser.id), { amountMicros: 4_000_000 })
     const make = async () => {
-      const created = await command('createCampaign', null, {
-        advertiserId: advertiser.id,
-        name: 'C',
-        bid: { model: 'cpc', amountMicros: 500_000 },
-        ads: [
-          {
-            name: 'Ad',
-            landingUrl: 'https://example.com/a',
-            creative: { kind: 'image', w: 300, h: 250, imageUrl: 'https://example.com/a.png' },
-          },
-        ],
-      })
+      const terms = { name: 'C', bid: { model: 'cpc', amountMicros: 500_000 }, ads: [AD] }
+      const created = await command('createCampaign', null, { advertiserId: advertiser.id, ...terms })
       return parseId('campaign', (created.body as { id: string }).id)!
     }
-    const leases = new NodeLeases(1, PARTITIONS)
-    let heard = 0
-    const passWithNode = async () => {
-      leases.returnIdle(now)
-      for (const ask of leases.asks(now)) decider.onAsk(ask)
-      await pass(250)
-      for (const { grants } of told.slice(heard)) for (const grant of grants) leases.onGrant(grant, now)
-      heard = told.length
-    }
+    const { left, talk } = edge()
     for (let i = 0; i < 6; i++) await make()
-    for (let i = 0; i < 40; i++) await passWithNode()
+    for (let i = 0; i < 40; i++) await talk(250)
     const late = await make()
     let most = 0
     for (let i = 0; i < 200; i++) {
-      await passWithNode()
-      most = Math.max(most, leases.left(leases.leaseOf(0, late, 0), now))
+      await talk(250)
+      most = Math.max(most, left(late))
     }
     expect(most).toBeGreaterThan(0)
   })
@@ -398,41 +396,43 @@ describe('impressions at a CPM price', () => {
   test('that were leased and never shown give their money back', async () => {
     const of = await campaign({ model: 'cpm', amountMicros: 1_000_000 }, { totalMicros: 5_000 })
     const number = parseId('campaign', of.campaign)!
-    decider.onAsk({ node: 1, partition: 0, epoch: 1, sentAt: now, heard: 0, shards: [] })
-    const granted = () =>
-      told
-        .flatMap(({ grants }) => grants)
-        .flatMap(({ shards }) => shards)
-        .filter(shard => shard.campaign === number)
-        .reduce((most, shard) => Math.max(most, shard.grantedThousandths), 0)
+    const { node, left, talk } = edge()
+    const chooseAll = () => {
+      let chosen = 0
+      for (; left(number) >= 1_000_000; chosen++)
+        node.record(node.leaseOf(0, number, 0), 1, 1_000_000, 0, now)
+      return chosen
+    }
+    let chosen = 0
     for (let i = 0; i < 20; i++) {
-      await pass(1100)
-      decider.onAsk({
-        node: 1,
-        partition: 0,
-        epoch: 1,
-        sentAt: now,
-        heard: 0,
-        shards: [
-          {
-            campaign: number,
-            shard: 0,
-            impressions: 1,
-            chosenThousandths: Math.floor(granted() / 1_000_000) * 1_000_000,
-            variance: 0,
-            returnedThousandths: 0,
-          },
-        ],
-      })
+      await talk(1100)
+      chosen += chooseAll()
     }
-    expect(Math.floor(granted() / 1_000_000)).toBe(5)
+    expect(chosen).toBe(5)
     for (let i = 0; i < 14; i++) {
-      await pass((RENDER_LIFE_MS + 2 * LAPSE_SLACK_MS) / 12)
-      decider.onAsk({ node: 1, partition: 0, epoch: 1, sentAt: now, heard: 0, shards: [] })
-      await pass(50)
-      await pass(50)
+      await talk((RENDER_LIFE_MS + 2 * LAPSE_SLACK_MS) / 12)
+      await talk(50)
+      await talk(50)
     }
-    expect(Math.floor(granted() / 1_000_000)).toBeGreaterThan(5)
+    expect(chooseAll()).toBeGreaterThan(0)
+  })
+})
+
+describe('a decider that is renewed while its edge lives on', () => {
+  test.each([
+    { what: 'leaves what the edge had in hand reserved until it tells', drainMs: DRAIN_MS, held: 5_000 },
+    { what: 'or that ended with it, too, has all of it back at once', drainMs: 0, held: 0 },
+  ])('$what', async ({ drainMs, held }) => {
+    const of = await campaign({ model: 'cpm', amountMicros: 1_000_000 }, { totalMicros: 5_000 })
+    const number = parseId('campaign', of.campaign)!
+    const { left, talk } = edge()
+    for (let i = 0; i < 4; i++) await talk(250)
+    store.close()
+    await open(drainMs)
+    const { body } = await command('patchCampaign', number, {})
+    expect(body).toMatchObject({ mayStillSpendMicros: held })
+    for (let i = 0; i < 12; i++) await talk(250)
+    expect(left(number)).toBe(5_000_000)
   })
 })
 

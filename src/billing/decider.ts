@@ -158,8 +158,11 @@ export class Decider {
     }
   }
 
-  /** Takes what an earlier process left in the log, then opens an epoch of the treasury for this one. */
-  async start(): Promise<void> {
+  /**
+   * Takes what an earlier decider left in the log, then opens an epoch of the treasury for this one. `drainMs` is for how
+   * long edges may still choose with what the earlier one granted: 0 where they ended with it.
+   */
+  async start(drainMs = 0): Promise<void> {
     // Before any batch: what that sends comes later in its sequence, and what is older would never be taken.
     for (const row of this.options.store.unsent()) {
       if (row.events !== null) this.sendEvents(row, row.last, row.events)
@@ -173,7 +176,7 @@ export class Decider {
       this.logTimePassed(partition, now)
       const epoch = partition.head.treasuryEpoch + 1
       const { holdMs } = this.options
-      const opened: EpochOpenedRecord = { epoch, holdMs, blockSeconds: BLOCK_SECONDS }
+      const opened: EpochOpenedRecord = { epoch, holdMs, drainMs, blockSeconds: BLOCK_SECONDS }
       this.buffer.json(RecordKind.epochOpened, partition.number, now, opened)
       this.treasuries[partition.number] = new Treasury(
         partition.number,

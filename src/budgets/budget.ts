@@ -4,6 +4,7 @@ import { assertLink, type Link, netCharged, outWith, unspent } from './link.ts'
 import {
   DAYS_KEPT,
   dayAt,
+  endLease,
   giveBack,
   newShard,
   newShardDay,
@@ -198,7 +199,7 @@ export function takeLease(
   balance: Balance,
   lease: { readonly epoch: number; readonly amountMicros: number },
 ): Micros {
-  if (budget.epoch !== lease.epoch) openEpoch(budget, lease.epoch, 0)
+  if (budget.epoch !== lease.epoch) openEpoch(budget, lease.epoch, 0, 0)
   const granted = reserve(budget, day, balance, lease.amountMicros)
   day.leaseLeft += granted * 1000
   return granted
@@ -207,7 +208,7 @@ export function takeLease(
 /** Brings what the home's shard has reserved to its target: asks for what is missing where it can be had, gives back the rest. */
 export function rebalance(budget: CampaignBudget, balance: Balance, now: number): void {
   for (const day of budget.days) {
-    if (now >= day.end) day.leaseLeft = 0
+    endLease(budget, day, now)
     const surplus = unspent(day.link) - reserveTarget(budget, day, now)
     if (surplus > 0) balance.reserved = micros(balance.reserved - giveBack(day, surplus))
     else if (surplus < 0) reserve(budget, day, balance, -surplus)

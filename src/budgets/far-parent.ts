@@ -206,6 +206,9 @@ function beginFence(parent: FarParent, shard: Shard, fence: number): void {
     })
     Object.assign(day.link, newLink())
     day.leaseLeft = 0
+    // What nodes may still choose with is of money that is the parent's: they are told, and it may be given away.
+    delete day.draining
+    delete day.drainingUntil
   }
   parent.fence = fence
 }

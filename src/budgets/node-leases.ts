@@ -5,23 +5,20 @@ import type { LeaseAsk, LeaseGrant } from '../ports/treasury-link.ts'
  * timer, which never jumps: `now` of one call compares with `now` of another, and with nothing else.
  *
  * A lease ends by itself `validMs` after the ask was *sent* whose answer renewed it, so that a node which hears nothing
- * stops early. Grants carry totals: one that comes twice or late adds nothing; one of an older epoch is refused.
+ * stops early. Grants carry totals: one that comes twice or late adds nothing; one of an older epoch or term is refused.
  */
 export interface NodeLease {
   readonly campaign: number
   readonly shard: number
   readonly partition: number
-  /** Totals of the epoch, thousandths of a micro (variance: their square). */
+  /** Totals of the term, thousandths of a micro (variance: their square). */
   granted: number
   returned: number
   chosen: number
   variance: number
   impressions: number
-  /** `chosen` and `variance` at the last turn of LOGGED_MS, and at the one before: by then the treasury has logged them. */
-  chosenLately: number
-  varianceLately: number
-  chosenBefore: number
-  varianceBefore: number
+  /** In hand under the epoch before, when this one was heard of: not chosen with. */
+  dropped: number
   pacing: number
   stopped: boolean
   scarce: boolean
@@ -43,19 +40,18 @@ export const CLOSED_AFTER_MS = 1000
 export const STOP_EARLY_MS = 250
 /** Where money is scarce, what lies unused for so long goes back: before the lease ends. */
 const IDLE_MS = 3000
-/** What was chosen so long ago is in the treasury's log. */
-const LOGGED_MS = 3000
 
 /** What a node holds of one partition. */
 interface Line {
   epoch: number
+  /** Within the epoch: see LeaseGrant. */
+  term: number
   /** When the ask was sent that was answered last, and for how long that renewed the leases. */
   renewedAt: number
   validMs: number
   askedAt: number
-  /** Of the latest grant of this epoch. */
+  /** Of the latest grant of this term. */
   heard: number
-  agedAt: number
   readonly leases: Map<number, NodeLease>
   /** Something changed since the last ask. */
   news: boolean
@@ -63,8 +59,6 @@ interface Line {
   readonly untold: Set<NodeLease>
   /** Of which nothing unused is to be kept for long. */
   readonly returning: Set<NodeLease>
-  /** Chosen with within the last seconds. */
-  readonly active: Set<NodeLease>
 }
 
 export class NodeLeases {
@@ -79,24 +73,29 @@ export class NodeLeases {
     this.lines = Array.from({ length: partitions }, newLine)
   }
 
-  /** Takes a grant in; returns the leases that it changed. */
+  /** Takes a grant in; returns the leases that it changed: all of the partition where the treasury knows us anew. */
   onGrant(grant: LeaseGrant, now: number): NodeLease[] {
     const line = this.lines[grant.partition]
     if (line === undefined || grant.node !== this.node || grant.epoch < line.epoch) return []
     const { askSentAt, sequence } = grant
-    if (grant.epoch > line.epoch) beginEpoch(line, grant.epoch, askSentAt ?? Number.NEGATIVE_INFINITY)
+    if (grant.epoch === line.epoch && grant.term < line.term) return []
+    const isAnew = grant.epoch > line.epoch || grant.term > line.term
+    if (grant.epoch > line.epoch) beginEpoch(line, grant, now)
+    else if (isAnew) beginTerm(line, grant.term)
     line.heard = Math.max(line.heard, sequence)
     if (askSentAt !== null && askSentAt > line.renewedAt) {
       line.renewedAt = askSentAt
       line.validMs = grant.validMs
       for (const lease of line.untold) if (lease.changedAt < askSentAt) line.untold.delete(lease)
     }
-    return grant.shards.map(said => {
+    const changed = grant.shards.map(said => {
       const lease = this.leaseOf(grant.partition, said.campaign, said.shard)
       if (said.grantedThousandths > lease.granted) {
         lease.granted = said.grantedThousandths
         lease.grantedAt = now
       }
+      const voided = said.voidThousandths - lease.returned - lease.chosen
+      if (voided > 0) giveBack(line, lease, voided, now)
       lease.pacing = said.pacing
       lease.stopped = said.stopped
       lease.scarce = said.scarce
@@ -107,6 +106,7 @@ export class NodeLeases {
       else line.returning.delete(lease)
       return lease
     })
+    return isAnew ? [...line.leases.values()] : changed
   }
 
   /** Adds what was chosen: how many impressions, what they may cost, and the variance of that. */
@@ -119,7 +119,6 @@ export class NodeLeases {
     lease.chosenAt = now
     line.news = true
     line.untold.add(lease)
-    line.active.add(lease)
   }
 
   /** The lease of a campaign, made where there is none yet. */
@@ -136,6 +135,10 @@ export class NodeLeases {
   /** Under which its leases are. */
   epochOf(partition: number): number {
     return this.lines[partition]!.epoch
+  }
+
+  termOf(partition: number): number {
+    return this.lines[partition]!.term
   }
 
   /** What may still be chosen with: nothing once the lease has ended or the campaign was stopped. */
@@ -175,10 +178,7 @@ export class NodeLeases {
         if (!lease.stopped && now - Math.max(lease.chosenAt, lease.grantedAt) < IDLE_MS) continue
         line.returning.delete(lease)
         if (unused <= 0) continue
-        lease.returned += unused
-        lease.changedAt = now
-        line.news = true
-        line.untold.add(lease)
+        giveBack(line, lease, unused, now)
         changed.push(lease)
       }
     }
@@ -193,15 +193,15 @@ export class NodeLeases {
     const asks: LeaseAsk[] = []
     for (let partition = 0; partition < this.lines.length; partition++) {
       const line = this.lines[partition]!
-      if (now - line.agedAt >= LOGGED_MS) age(line, now)
       if (!line.news && now - line.askedAt < this.heartbeatMs) continue
       line.askedAt = now
       line.news = false
-      const { epoch, heard } = line
+      const { epoch, term, heard } = line
       asks.push({
         node: this.node,
         partition,
         epoch,
+        term,
         sentAt: now,
         heard,
         shards: [...line.untold].map(totalsOf),
@@ -219,19 +219,25 @@ export function timeOfChoice(lease: NodeLease, wallClock: number): number {
   return Math.min(Math.max(wallClock, lease.dayStart), lease.dayEnd - 1)
 }
 
+function giveBack(line: Line, lease: NodeLease, thousandths: number, now: number): void {
+  lease.returned += thousandths
+  lease.changedAt = now
+  line.news = true
+  line.untold.add(lease)
+}
+
 function newLine(): Line {
   return {
     epoch: 0,
+    term: 0,
     renewedAt: Number.NEGATIVE_INFINITY,
     validMs: 0,
     askedAt: Number.NEGATIVE_INFINITY,
     heard: 0,
-    agedAt: Number.NEGATIVE_INFINITY,
     news: false,
     leases: new Map(),
     untold: new Set(),
     returning: new Set(),
-    active: new Set(),
   }
 }
 
@@ -245,10 +251,7 @@ function newLease(partition: number, campaign: number, shard: number): NodeLease
     chosen: 0,
     variance: 0,
     impressions: 0,
-    chosenLately: 0,
-    varianceLately: 0,
-    chosenBefore: 0,
-    varianceBefore: 0,
+    dropped: 0,
     pacing: 1,
     stopped: false,
     scarce: false,
@@ -262,41 +265,49 @@ function newLease(partition: number, campaign: number, shard: number): NodeLease
 }
 
 /**
- * Another treasury has taken over: what the old one granted is not this one's. What was chosen lately, and may have gone
- * down with the old one, is told anew, so that it is held back for its clicks and renders: too much of that only makes
- * the campaign poorer for a while.
+ * Another treasury has taken over: what the old one granted is not this one's. Until nodes tell what they had in hand and
+ * drop, all of it is held back as if it was chosen. A lease that has ended may have been closed before, and its money
+ * with it: of that nothing is told.
  */
-function beginEpoch(line: Line, epoch: number, askSentAt: number): void {
+function beginEpoch(line: Line, { epoch, term }: LeaseGrant, now: number): void {
+  const hasEnded = now >= line.renewedAt + line.validMs - STOP_EARLY_MS
   line.epoch = epoch
-  line.heard = 0
-  line.untold.clear()
+  startAnew(line, term)
   for (const lease of line.leases.values()) {
-    lease.granted = 0
-    lease.returned = 0
-    lease.chosen -= lease.chosenBefore
-    lease.variance -= lease.varianceBefore
-    lease.impressions = 0
-    lease.chosenLately = 0
-    lease.varianceLately = 0
-    lease.chosenBefore = 0
-    lease.varianceBefore = 0
-    if (lease.chosen <= 0) continue
-    // The ask that is answered here was meant for the old one.
-    lease.changedAt = Math.max(lease.changedAt, askSentAt)
+    const inHand = Math.max(0, lease.granted - lease.returned - lease.chosen)
+    clear(lease)
+    if (hasEnded || inHand === 0) continue
+    lease.dropped = inHand
+    // Later than the ask that is answered here, which was meant for the old treasury.
+    lease.changedAt = now
     line.untold.add(lease)
     line.news = true
   }
 }
 
-function age(line: Line, now: number): void {
-  line.agedAt = now
-  for (const lease of line.active) {
-    lease.chosenBefore = lease.chosenLately
-    lease.varianceBefore = lease.varianceLately
-    lease.chosenLately = lease.chosen
-    lease.varianceLately = lease.variance
-    if (lease.chosenBefore === lease.chosen) line.active.delete(lease)
-  }
+/**
+ * The treasury had closed our lease: what we had in hand it took for chosen, and what we chose is in that. A lease ends
+ * here before it is closed there, so that nothing was chosen with it since.
+ */
+function beginTerm(line: Line, term: number): void {
+  startAnew(line, term)
+  for (const lease of line.leases.values()) clear(lease)
+}
+
+function startAnew(line: Line, term: number): void {
+  line.term = term
+  line.heard = 0
+  line.untold.clear()
+  line.returning.clear()
+}
+
+function clear(lease: NodeLease): void {
+  lease.granted = 0
+  lease.returned = 0
+  lease.chosen = 0
+  lease.variance = 0
+  lease.impressions = 0
+  lease.dropped = 0
 }
 
 function totalsOf(lease: NodeLease): LeaseAsk['shards'][number] {
@@ -307,5 +318,6 @@ function totalsOf(lease: NodeLease): LeaseAsk['shards'][number] {
     chosenThousandths: lease.chosen,
     variance: lease.variance,
     returnedThousandths: lease.returned,
+    droppedThousandths: lease.dropped,
   }
 }

@@ -1,3 +1,5 @@
+import type { LeaseAsk } from '../ports/treasury-link.ts'
+
 /** Weight of the newest second in the observed rate. */
 const RATE_WEIGHT = 0.4
 /** A rate below this is none: halved for ever, it would end among numbers that processors are slow with. */
@@ -12,6 +14,10 @@ export interface NodeAccount {
   chosen: number
   impressions: number
   variance: number
+  dropped: number
+  /** Of `granted`, what is void: a campaign that stopped, or a day that is over; and what of that it may still have. */
+  voided: number
+  voidInHand: number
 }
 
 /** A treasury's book of one shard. */
@@ -25,6 +31,8 @@ export interface ShardAccount {
   chosen: number
   impressions: number
   variance: number
+  /** What nodes had in hand of the epoch before, or of what was void, and dropped. */
+  dropped: number
   readonly nodes: Map<number, NodeAccount>
   /** How many nodes may choose it, and which: see nodesFor. */
   spread: number
@@ -42,6 +50,7 @@ export interface ShardAccount {
   idleSeconds: number
   reportedChosen: number
   reportedVariance: number
+  reportedDropped: number
   askedLease: boolean
   scarce: boolean
   isActive: boolean
@@ -81,15 +90,46 @@ export function unspentOf(node: NodeAccount): number {
   return node.granted - node.returned - node.chosen
 }
 
-/** What a node may have spent: more than it was granted where it tells of an older epoch's choices. */
+/** What a node may have spent. */
 export function takenBy(node: NodeAccount): number {
   return Math.max(node.granted - node.returned, node.chosen)
+}
+
+/** Takes in what a node says, by the maximum: of a repeat or an old ask nothing. Returns whether it gave more back. */
+export function mergeSaid(shard: ShardAccount, node: NodeAccount, said: LeaseAsk['shards'][number]): boolean {
+  const before = takenBy(node)
+  const chosen = Math.max(0, said.chosenThousandths - node.chosen)
+  const returned = Math.max(0, said.returnedThousandths - node.returned)
+  node.chosen += chosen
+  shard.chosen += chosen
+  node.returned += returned
+  shard.impressions += Math.max(0, said.impressions - node.impressions)
+  node.impressions = Math.max(node.impressions, said.impressions)
+  shard.variance += Math.max(0, said.variance - node.variance)
+  node.variance = Math.max(node.variance, said.variance)
+  shard.dropped += Math.max(0, said.droppedThousandths - node.dropped)
+  node.dropped = Math.max(node.dropped, said.droppedThousandths)
+  node.voidInHand = Math.max(0, node.voidInHand - chosen)
+  const dropped = Math.min(node.voidInHand, returned)
+  node.voidInHand -= dropped
+  shard.dropped += dropped
+  shard.taken += takenBy(node) - before
+  return returned > 0
 }
 
 export function accountOf(shard: ShardAccount, number: number): NodeAccount {
   let node = shard.nodes.get(number)
   if (node === undefined) {
-    node = { granted: 0, returned: 0, chosen: 0, impressions: 0, variance: 0 }
+    node = {
+      granted: 0,
+      returned: 0,
+      chosen: 0,
+      impressions: 0,
+      variance: 0,
+      dropped: 0,
+      voided: 0,
+      voidInHand: 0,
+    }
     shard.nodes.set(number, node)
   }
   return node
@@ -104,6 +144,7 @@ export function newShardAccount(campaign: number, shard: number): ShardAccount {
     chosen: 0,
     impressions: 0,
     variance: 0,
+    dropped: 0,
     nodes: new Map(),
     spread: 1,
     turn: 0,
@@ -118,6 +159,7 @@ export function newShardAccount(campaign: number, shard: number): ShardAccount {
     idleSeconds: 0,
     reportedChosen: 0,
     reportedVariance: 0,
+    reportedDropped: 0,
     askedLease: false,
     scarce: false,
     isActive: false,

@@ -9,6 +9,7 @@ import {
   isEmptyPool,
   newClickPool,
 } from './click-pool.ts'
+import { DRAIN_MS } from './lease-time.ts'
 import { assertLink, type Link, newLink, unspent } from './link.ts'
 import { heldForRenders, holdRenders, type RenderHold, settleRender } from './render-holds.ts'
 
@@ -30,6 +31,8 @@ export interface Shard {
   epoch: number
   chosen: number
   variance: number
+  /** Of what drains, what nodes have told the treasury of this epoch that they will not choose with. */
+  dropped?: number
   calibration?: Calibration
   /** Days that may still be charged, the newest last. */
   days: ShardDay[]
@@ -42,7 +45,11 @@ export interface ShardDay {
   readonly link: Link
   /** R, of the treasury's epoch: thousandths of a micro. */
   leaseLeft: number
-  /** R of an older epoch, until no node can choose with it any more: thousandths of a micro. */
+  /**
+   * R that nodes may not have heard of that it ended: of an older epoch, of a campaign that stopped, of a day that is over.
+   * Thousandths of a micro. From `drainingUntil` on no node can choose with it, and what of it was not dropped until then
+   * may have been chosen: it goes to H.
+   */
   draining?: number
   drainingUntil?: number
   /** H: of CPM, and of CPC. */
@@ -55,6 +62,7 @@ export interface ChosenTotals {
   readonly epoch: number
   readonly chosenThousandths: number
   readonly variance: number
+  readonly droppedThousandths?: number
 }
 
 /** Days are kept for charges of late clicks and for refunds that reopen the day. */
@@ -85,8 +93,8 @@ export function unitPrice(of: Pick<Shard, 'model' | 'amount'>): Micros {
 
 /** R + H at `now`, micros: what is to stay reserved of the day's money, as far as it is there. */
 export function reserveTarget(shard: Shard, day: ShardDay, now: number): Micros {
-  let reserved = day.leaseLeft + heldForRenders(day.renders, now)
-  if (now < (day.drainingUntil ?? 0)) reserved += day.draining ?? 0
+  endDraining(shard, day, now)
+  let reserved = day.leaseLeft + (day.draining ?? 0) + heldForRenders(day.renders, now)
   if (day.clicks !== undefined) {
     shard.calibration ??= newCalibration()
     decayPool(day.clicks, now, shard.calibration)
@@ -140,7 +148,29 @@ export function reportChosen(shard: Shard, day: ShardDay, report: ChosenTotals, 
   const variance = Math.max(0, report.variance - shard.variance)
   shard.chosen += chosen
   shard.variance += variance
+  // What the lease does not cover was chosen with what drains.
+  let drained = Math.max(0, chosen - day.leaseLeft)
   day.leaseLeft = Math.max(0, day.leaseLeft - chosen)
+  hold(shard, day, { chosen, variance }, at)
+  // A node that has it in hand has chosen nothing with it, and will not.
+  const droppedBefore = shard.dropped ?? 0
+  shard.dropped = Math.max(droppedBefore, report.droppedThousandths ?? 0)
+  drained += shard.dropped - droppedBefore
+  for (const draining of shard.days) {
+    if (draining.draining === undefined || drained <= 0) continue
+    const part = Math.min(drained, draining.draining)
+    draining.draining -= part
+    drained -= part
+  }
+}
+
+/** H of what was chosen: thousandths of a micro, and their square. */
+function hold(
+  shard: Shard,
+  day: ShardDay,
+  { chosen, variance }: { readonly chosen: number; readonly variance: number },
+  at: number,
+): void {
   if (shard.model === 'cpm') holdRenders(day.renders, at, chosen)
   else {
     day.clicks ??= newClickPool(at)
@@ -149,21 +179,38 @@ export function reportChosen(shard: Shard, day: ShardDay, report: ChosenTotals, 
   }
 }
 
+function endDraining(shard: Shard, day: ShardDay, now: number): void {
+  const { draining, drainingUntil } = day
+  if (draining === undefined || drainingUntil === undefined || now < drainingUntil) return
+  delete day.draining
+  delete day.drainingUntil
+  // As if each of it was chosen at the last moment.
+  const price = shard.amount * 1000
+  if (draining > 0) hold(shard, day, { chosen: draining, variance: draining * price }, drainingUntil)
+}
+
 /**
- * A new epoch of the treasury. With what the old one had leased and not reported as chosen, its nodes may choose until
- * their leases end at `drainingUntil`; where they ended with the treasury (one process; 0) it is free at once.
+ * A new epoch of the treasury. With what the old one had leased and not reported as chosen, its nodes may choose for
+ * `drainMs` more; where they ended with the treasury (one process; 0) it is free at once.
  */
-export function openEpoch(shard: Shard, epoch: number, drainingUntil: number): void {
+export function openEpoch(shard: Shard, epoch: number, now: number, drainMs: number): void {
   shard.epoch = epoch
   shard.chosen = 0
   shard.variance = 0
+  shard.dropped = 0
   for (const day of shard.days) {
-    if (day.leaseLeft > 0 && drainingUntil > 0) {
-      day.draining = day.leaseLeft
-      day.drainingUntil = drainingUntil
-    }
-    day.leaseLeft = 0
+    drain(shard, day, now, drainMs)
   }
+}
+
+function drain(shard: Shard, day: ShardDay, now: number, drainMs: number): void {
+  endDraining(shard, day, now)
+  if (day.leaseLeft > 0 && drainMs > 0) {
+    // A treasury may have started anew twice within seconds: what the first had leased drains still.
+    day.draining = (day.draining ?? 0) + day.leaseLeft
+    day.drainingUntil = now + drainMs
+  }
+  day.leaseLeft = 0
 }
 
 /** The treasury gives back what it will not hand out: it may be reserved for other things. */
@@ -171,9 +218,16 @@ export function unlease(day: ShardDay, thousandths: number): void {
   day.leaseLeft = Math.max(0, day.leaseLeft - thousandths)
 }
 
-/** What nobody may choose with any more: the campaign stopped. Charges then draw on free money. */
-export function releaseLeases(shard: Shard): void {
-  for (const day of shard.days) day.leaseLeft = 0
+/** The campaign stopped: nodes hear of it, at the latest with the end of their leases. */
+export function releaseLeases(shard: Shard, now: number): void {
+  for (const day of shard.days) drain(shard, day, now, DRAIN_MS)
+}
+
+/** What was leased of a day that is over is not to be chosen with. Returns the thousandths; 0 where there are none. */
+export function endLease(shard: Shard, day: ShardDay, now: number): number {
+  const ended = now < day.end ? 0 : day.leaseLeft
+  if (ended > 0) drain(shard, day, now, DRAIN_MS)
+  return ended
 }
 
 /** Gives money of the day back to the parent. */
@@ -197,6 +251,7 @@ export function isReserving(shard: Shard): boolean {
     day =>
       unspent(day.link) > 0 ||
       day.leaseLeft > 0 ||
+      (day.draining ?? 0) > 0 ||
       day.renders.length > 0 ||
       (day.clicks !== undefined && !isEmptyPool(day.clicks)),
   )

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import type { LeaseAsk } from '../ports/treasury-link.ts'
-import { CLOSE_SLACK_MS, LEASE_VALID_MS, type ShardView, Treasury } from './treasury.ts'
+import { CLOSE_SLACK_MS, LEASE_VALID_MS } from './lease-time.ts'
+import { NodeLeases } from './node-leases.ts'
+import { type ShardView, Treasury } from './treasury.ts'
 
 const EPOCH = 1
 const CAMPAIGN = 512
@@ -26,19 +28,22 @@ function open(change: Partial<ShardView> = {}) {
   const treasury = new Treasury(0, EPOCH, () => view)
   const granted = new Map<number, number>()
   const sequences = new Map<number, number>()
+  const terms = new Map<number, number>()
   const tell = (
     node: number,
     said: Partial<LeaseAsk['shards'][number]>,
     now: number,
     heard = sequences.get(node) ?? 0,
-  ) =>
+  ) => {
+    const head = { node, partition: 0, epoch: EPOCH, sentAt: now, heard }
+    if (!terms.has(node)) {
+      terms.set(node, terms.size + 1)
+      treasury.onAsk({ ...head, term: 0, shards: [] }, now)
+    }
     treasury.onAsk(
       {
-        node,
-        partition: 0,
-        epoch: EPOCH,
-        sentAt: now,
-        heard,
+        ...head,
+        term: terms.get(node)!,
         shards: [
           {
             campaign: CAMPAIGN,
@@ -47,12 +52,14 @@ function open(change: Partial<ShardView> = {}) {
             chosenThousandths: 0,
             variance: 0,
             returnedThousandths: 0,
+            droppedThousandths: 0,
             ...said,
           },
         ],
       },
       now,
     )
+  }
   /** A round, and the decision on the lease that it asks for. Returns the messages. */
   const round = (now: number) => {
     const { leases, grants } = treasury.round(now)
@@ -68,6 +75,64 @@ function open(change: Partial<ShardView> = {}) {
   const of = (node: number) => granted.get(node) ?? 0
   return { view, treasury, tell, round, of }
 }
+
+describe('a node that was silent for longer than its lease', () => {
+  const SILENT_UNTIL = 2 * (LEASE_VALID_MS + CLOSE_SLACK_MS)
+
+  /** A treasury and a node that has three prices in hand when it falls silent; each call passes what is said. */
+  function silence() {
+    const { view, treasury } = open({ grantableMicros: 3000 })
+    const node = new NodeLeases(1, 1)
+    const lease = () => node.leaseOf(0, CAMPAIGN, 0)
+    const talk = (now: number) => {
+      for (const ask of node.asks(now)) treasury.onAsk(ask, now)
+      const { leases, grants } = treasury.round(now)
+      for (const { amountMicros } of leases?.leases ?? []) {
+        view.grantableMicros -= Math.max(0, amountMicros)
+        treasury.onLeased(CAMPAIGN, Math.max(0, amountMicros))
+      }
+      for (const grant of grants) node.onGrant(grant, now)
+      return grants
+    }
+    treasury.wake(CAMPAIGN)
+    for (let now = 0; now <= 1000; now += 250) talk(now)
+    expect(node.left(lease(), 1000)).toBe(3 * PRICE)
+    const late = treasury.round(1001).grants
+    for (let now = 2000; now < SILENT_UNTIL; now += 1000) treasury.chosenSince(now)
+    return { view, treasury, node, lease, talk, late }
+  }
+
+  test('has nothing left to choose with: that was taken for chosen', () => {
+    const { node, lease, talk } = silence()
+    for (let now = SILENT_UNTIL; now < SILENT_UNTIL + 2000; now += 250) talk(now)
+    expect(node.left(lease(), SILENT_UNTIL + 2000)).toBe(0)
+  })
+
+  test('chooses with what it is granted anew, and tells that from the start', () => {
+    const { view, treasury, node, lease, talk } = silence()
+    view.grantableMicros = 1000
+    for (let now = SILENT_UNTIL; now < SILENT_UNTIL + 2000; now += 250) talk(now)
+    const now = SILENT_UNTIL + 2000
+    expect(node.left(lease(), now)).toBe(PRICE)
+    node.record(lease(), 1, PRICE, 0, now)
+    talk(now + 1)
+    expect(treasury.chosenSince(now + 2)).toMatchObject({ shards: [{ chosenThousandths: 4 * PRICE }] })
+  })
+
+  test('does not hear what was granted to it before, nor is what it said before counted again', () => {
+    const { treasury, node, lease, talk } = silence()
+    const now = SILENT_UNTIL
+    const [before] = node.asks(now)
+    const [first] = talk(now + 250)
+    expect(first!.shards).toEqual([])
+    talk(now + 500)
+    const said = { impressions: 9, chosenThousandths: 9 * PRICE, variance: 0 }
+    const nothing = { returnedThousandths: 0, droppedThousandths: 0 }
+    treasury.onAsk({ ...before!, shards: [{ ...said, ...nothing, campaign: CAMPAIGN, shard: 0 }] }, now + 500)
+    expect(treasury.chosenSince(now + 501)).toBeNull()
+    expect(node.left(lease(), now + 501)).toBe(0)
+  })
+})
 
 test('what was chosen before a campaign stopped, and told after it, does not eat the lease that wakes it', () => {
   const { view, treasury, tell, round, of } = open()
@@ -192,5 +257,29 @@ describe('a treasury', () => {
       round(now)
     }
     expect(of(other)).toBe(PRICE)
+  })
+
+  test('has what a node had in hand of a day that is over come back, and says so', () => {
+    const { view, treasury, tell, round, of } = open({ grantableMicros: 3000 })
+    tell(1, {}, 1)
+    round(1)
+    round(2)
+    const held = of(1)
+    expect(held).toBe(3 * PRICE)
+    // One of it is chosen and was not told yet when the day ends.
+    treasury.onReleased(CAMPAIGN, held)
+    const [voids] = round(3)
+    expect(voids!.shards).toMatchObject([{ grantedThousandths: held, voidThousandths: held }])
+    tell(1, { impressions: 1, chosenThousandths: PRICE, returnedThousandths: 2 * PRICE }, 4)
+    expect(treasury.chosenSince(1000)).toMatchObject({
+      shards: [{ chosenThousandths: PRICE, droppedThousandths: 2 * PRICE }],
+    })
+    // Of the new day it is leased what it is given, and not what it had.
+    view.grantableMicros = 2000
+    treasury.wake(CAMPAIGN)
+    round(1001)
+    expect(view.grantableMicros).toBe(0)
+    round(1002)
+    expect(of(1)).toBe(held + 2 * PRICE)
   })
 })

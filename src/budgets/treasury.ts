@@ -1,10 +1,12 @@
 import type { LeaseAsk, LeaseGrant } from '../ports/treasury-link.ts'
 import type { ChosenRecord, LeaseTakenRecord } from '../records/events.ts'
 import { leaseSize } from './lease-size.ts'
+import { CLOSE_SLACK_MS, LEASE_VALID_MS } from './lease-time.ts'
 import { nodesFor } from './rendezvous.ts'
 import {
   accountOf,
   leastLease,
+  mergeSaid,
   type NodeAccount,
   newShardAccount,
   observe,
@@ -23,9 +25,6 @@ import {
  * nodes refuse grants of any older one. A campaign is granted to a few nodes only, more while it could spend more.
  * Times and money come in as arguments; amounts are thousandths of a micro.
  */
-export const LEASE_VALID_MS = 5000
-/** A node that was not heard of for so long after its lease's end cannot choose any more, however its timer drifts. */
-export const CLOSE_SLACK_MS = 1000
 /** Impressions a second that one node is thought to have room for, of one campaign. */
 const NODE_IMPRESSIONS = 4
 /** Nodes that choose nothing with what they have for so long make room for others. */
@@ -43,6 +42,7 @@ const STALL_MS = 1500
 const HUNGRY_MS = 250
 
 interface Node {
+  readonly term: number
   heardAt: number
   /** Of the newest ask that has no answer yet; null where all have one. */
   askSentAt: number | null
@@ -83,6 +83,7 @@ export class Treasury {
   private readonly shards = new Map<number, ShardAccount>()
   private readonly nodes = new Map<number, Node>()
   private alive: readonly number[] = []
+  private terms = 0
   /** To be looked at in the next round: asked for, or their money changed. */
   private readonly due = new Set<ShardAccount>()
   /** Whose nodes have less than they should. */
@@ -105,10 +106,10 @@ export class Treasury {
 
   /** Takes in what a node chose and gave back. A repeat or an old ask changes nothing. */
   onAsk(ask: LeaseAsk, now: number): void {
-    const node = this.nodeNamed(ask.node, ask.epoch === this.epoch ? ask.heard : 0)
+    const node = this.nodeNamed(ask.node)
     node.heardAt = now
     node.askSentAt = Math.max(node.askSentAt ?? Number.NEGATIVE_INFINITY, ask.sentAt)
-    if (ask.epoch !== this.epoch) return
+    if (ask.epoch !== this.epoch || ask.term !== node.term) return
     for (const [shard, first] of node.untold) if (first <= ask.heard) node.untold.delete(shard)
     for (const said of ask.shards) this.merge(this.shardOf(said.campaign, said.shard), ask.node, said)
   }
@@ -125,14 +126,21 @@ export class Treasury {
   }
 
   /**
-   * What was leased and not chosen is free again: all of it where the campaign stopped, so many thousandths where its day
-   * is over. What nodes still have in hand must be leased anew before they are given more.
+   * What was leased and not chosen is not to be chosen with any more: all of it where the campaign stopped, so many
+   * thousandths where its day is over. Nodes give back what they have in hand.
    */
   onReleased(campaign: number, thousandths: number | null): void {
     const shard = this.shards.get(campaign)
     if (shard === undefined) return
     shard.leased = thousandths === null ? shard.chosen : Math.max(shard.chosen, shard.leased - thousandths)
     shard.askedLease = false
+    for (const [number, node] of shard.nodes) {
+      const inHand = unspentOf(node)
+      if (inHand <= 0) continue
+      node.voided = node.granted
+      node.voidInHand = inHand
+      this.tell(number, shard, true)
+    }
   }
 
   /** Looks at a campaign in the next round, without a word to its nodes. */
@@ -164,7 +172,7 @@ export class Treasury {
     if (isSecond) this.ratedAt = now
     const shards: ChosenRecord['shards'][number][] = []
     for (const shard of this.active) {
-      const { campaign, chosen, impressions, variance } = shard
+      const { campaign, chosen, impressions, variance, dropped } = shard
       if (isSecond) {
         observe(shard, Math.min(10, passed / 1000))
         this.respread(shard)
@@ -179,10 +187,16 @@ export class Treasury {
         if (shard.askedLease) this.overdue = true
         else shard.leased = chosen
       }
-      if (chosen !== shard.reportedChosen || variance !== shard.reportedVariance) {
+      if (
+        chosen !== shard.reportedChosen ||
+        variance !== shard.reportedVariance ||
+        dropped !== shard.reportedDropped
+      ) {
         shard.reportedChosen = chosen
         shard.reportedVariance = variance
-        shards.push({ campaign, shard: shard.shard, impressions, chosenThousandths: chosen, variance })
+        shard.reportedDropped = dropped
+        const totals = { impressions, chosenThousandths: chosen, variance, droppedThousandths: dropped }
+        shards.push({ campaign, shard: shard.shard, ...totals })
       }
     }
     return shards.length === 0 ? null : { epoch: this.epoch, shards }
@@ -208,20 +222,8 @@ export class Treasury {
   }
 
   private merge(shard: ShardAccount, number: number, said: LeaseAsk['shards'][number]): void {
-    const node = accountOf(shard, number)
-    const before = takenBy(node)
-    shard.chosen += Math.max(0, said.chosenThousandths - node.chosen)
-    shard.impressions += Math.max(0, said.impressions - node.impressions)
-    shard.variance += Math.max(0, said.variance - node.variance)
-    node.chosen = Math.max(node.chosen, said.chosenThousandths)
-    node.impressions = Math.max(node.impressions, said.impressions)
-    node.variance = Math.max(node.variance, said.variance)
-    if (said.returnedThousandths > node.returned) {
-      node.returned = said.returnedThousandths
-      // It has no use for it: others are asked.
-      shard.turn++
-    }
-    shard.taken += takenBy(node) - before
+    // What it has no use for: others are asked.
+    if (mergeSaid(shard, accountOf(shard, number), said)) shard.turn++
     // Chosen before the release, told after it: until `decide` has it, a new lease would be taken for it.
     if (shard.chosen > shard.leased) this.overdue = true
     this.activate(shard)
@@ -282,7 +284,7 @@ export class Treasury {
       return -this.unlease(shard)
     }
     if (missing <= 0) return 0
-    const more = Math.ceil(Math.min(missing + Math.max(0, -atHand), grantable) / 1000)
+    const more = Math.ceil(Math.min(missing, grantable) / 1000)
     if (more <= 0 || shard.askedLease) return 0
     shard.askedLease = true
     return more
@@ -373,6 +375,7 @@ export class Treasury {
         node: number,
         partition: this.partition,
         epoch: this.epoch,
+        term: node.term,
         sequence: ++node.sequence,
         askSentAt,
         validMs: LEASE_VALID_MS,
@@ -392,6 +395,7 @@ export class Treasury {
       campaign: shard.campaign,
       shard: shard.shard,
       grantedThousandths: node.granted,
+      voidThousandths: node.voided,
       pacing: view.pacing,
       stopped: view.stopped,
       scarce: shard.scarce,
@@ -401,7 +405,11 @@ export class Treasury {
     }
   }
 
-  /** Nodes that were not heard of: what they had in hand may have been chosen with, and is held back as if it was. */
+  /**
+   * Nodes that were not heard of: what they had in hand may have been chosen with, and is held back as if it was. Then
+   * they are forgotten. One that comes back finds itself under a new term, and drops what it had: that is held only as
+   * long as what was chosen before it was closed may still cost.
+   */
   private closeSilent(now: number): void {
     // We were held up ourselves: asks of that time wait to be read, and nobody was silent.
     const heldUp = now - this.lookedAt - STALL_MS
@@ -416,8 +424,11 @@ export class Treasury {
         const account = shard.nodes.get(number)
         if (account === undefined) continue
         const unspent = Math.max(0, unspentOf(account))
-        account.chosen += unspent
+        shard.nodes.delete(number)
         shard.chosen += unspent
+        const view = this.view(shard.campaign)
+        // As if it was chosen impression by impression, whose clicks come by chance.
+        if (view?.model === 'cpc') shard.variance += unspent * view.price
         this.activate(shard)
         this.due.add(shard)
       }
@@ -448,10 +459,17 @@ export class Treasury {
     shard.spread = spread
   }
 
-  private nodeNamed(number: number, heard: number): Node {
+  private nodeNamed(number: number): Node {
     let node = this.nodes.get(number)
     if (node === undefined) {
-      node = { heardAt: 0, askSentAt: null, sequence: heard, untold: new Map(), push: false }
+      node = {
+        term: ++this.terms,
+        heardAt: 0,
+        askSentAt: null,
+        sequence: 0,
+        untold: new Map(),
+        push: false,
+      }
       this.nodes.set(number, node)
       this.alive = [...this.nodes.keys()]
       for (const shard of this.hungry) this.due.add(shard)

@@ -82,6 +82,8 @@ export interface EpochOpenedRecord {
   readonly epoch: number
   readonly holdMs?: number
   readonly blockSeconds?: number
+  /** For how long nodes may still choose with what the old epoch granted; 0 where they ended with it. */
+  readonly drainMs?: number
 }
 
 /** Leases that the treasury takes for the nodes of its epoch: micros added, by campaign and shard. Negative
@@ -108,6 +110,8 @@ export interface ChosenRecord {
     readonly impressions: number
     readonly chosenThousandths: number
     readonly variance: number
+    /** What nodes had in hand of the epoch before and dropped. Absent in older logs. */
+    readonly droppedThousandths?: number
   }[]
 }
 

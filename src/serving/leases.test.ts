@@ -29,6 +29,8 @@ function grant(
   granted: Record<number, number>,
   change: {
     epoch?: number
+    term?: number
+    voided?: number
     closed?: number
     scarce?: number
     stopped?: number
@@ -41,6 +43,7 @@ function grant(
     node: change.node ?? 1,
     partition: (campaigns[0]?.[0] ?? 0) % 256,
     epoch: change.epoch ?? 1,
+    term: change.term ?? 1,
     sequence: 1,
     askSentAt,
     validMs: VALID_MS,
@@ -48,6 +51,7 @@ function grant(
       campaign: campaign!,
       shard: 0,
       grantedThousandths: thousandths!,
+      voidThousandths: change.voided ?? 0,
       pacing: 1,
       stopped: campaign === change.stopped,
       scarce: campaign === change.scarce,
@@ -120,28 +124,56 @@ test('a grant that nobody asked for, and an answer that took too long, renew not
   expect(allowance(OPEN)).toBe(0)
 })
 
-test('a new epoch voids what was granted before, and is told what was chosen lately; an older one is refused', () => {
+test('a new epoch voids what was granted before, and is told what was in hand; an older one is refused', () => {
   grant(START, { [OPEN]: 1000 })
   choose(OPEN, 400)
-  grant(START + 10, { [OPEN]: 250 }, { epoch: 2 })
-  expect(allowance(OPEN)).toBe(0)
+  grant(START + 10, { [OPEN]: 50 }, { epoch: 2 })
+  expect(allowance(OPEN)).toBe(50)
   const [ask] = leases.turn(START + 20)
-  expect(ask).toMatchObject({ epoch: 2, shards: [{ campaign: OPEN, chosenThousandths: 400 }] })
-  grant(START + 20, { [OPEN]: 650 }, { epoch: 2 })
+  expect(ask).toMatchObject({
+    epoch: 2,
+    shards: [{ campaign: OPEN, chosenThousandths: 0, droppedThousandths: 600 }],
+  })
+  grant(START + 20, { [OPEN]: 250 }, { epoch: 2 })
   expect(allowance(OPEN)).toBe(250)
   grant(START + 30, { [OPEN]: 5000 })
   expect(allowance(OPEN)).toBe(250)
 })
 
-test('what was chosen long ago is not told to a new epoch', () => {
+test('a new term voids what was granted before, and nothing that was chosen is told again', () => {
   grant(START, { [OPEN]: 1000 })
   choose(OPEN, 400)
-  for (let at = START; at < START + 10_000; at += 1000) {
-    for (const { sentAt } of leases.turn(at)) grant(sentAt, {})
-  }
-  choose(OPEN, 50, START + 10_000)
-  grant(START + 10_010, { [OPEN]: 250 }, { epoch: 2 })
-  expect(allowance(OPEN)).toBe(200)
+  grant(START + 10, { [CLOSED]: 10 }, { term: 2 })
+  expect(allowance(OPEN)).toBe(0)
+  grant(START + 5, { [OPEN]: 2000 }, { term: 1 })
+  expect(allowance(OPEN)).toBe(0)
+  const [ask] = leases.turn(START + 300)
+  expect(ask).toMatchObject({ epoch: 1, term: 2, shards: [] })
+  grant(START + 20, { [OPEN]: 650 }, { term: 2 })
+  expect(allowance(OPEN)).toBe(650)
+})
+
+test('of a lease that had ended nothing is told to a new epoch: it may have been closed', () => {
+  grant(START, { [OPEN]: 1000 })
+  choose(OPEN, 400)
+  const at = START + VALID_MS - STOP_EARLY_MS
+  grant(at, { [OPEN]: 250 }, { epoch: 2 })
+  expect(allowance(OPEN)).toBe(250)
+  const [ask] = leases.turn(at + 300)
+  expect(ask).toMatchObject({ epoch: 2, shards: [] })
+})
+
+test('what is void is given back, what was chosen with it and what was granted after it stays', () => {
+  grant(START, { [OPEN]: 1000 })
+  choose(OPEN, 400)
+  // A message with 200 of the void money was lost.
+  grant(START + 10, { [OPEN]: 1700 }, { voided: 1200 })
+  expect(allowance(OPEN)).toBe(500)
+  grant(START + 10, { [OPEN]: 1700 }, { voided: 1200 })
+  grant(START + 5, { [OPEN]: 1000 })
+  expect(allowance(OPEN)).toBe(500)
+  const [ask] = leases.turn(START + 20)
+  expect(ask!.shards).toMatchObject([{ chosenThousandths: 400, returnedThousandths: 800 }])
 })
 
 test('an edit that closes a campaign stops it where its treasury is silent already', () => {

@@ -28,12 +28,7 @@ export class Leases {
 
   /** Takes a grant in. What was chosen before must have been recorded. */
   onGrant(grant: LeaseGrant, now: number): void {
-    const epoch = this.leases.epochOf(grant.partition)
     for (const lease of this.leases.onGrant(grant, now)) this.show(lease, now)
-    if (this.leases.epochOf(grant.partition) !== epoch) {
-      // What an older epoch granted is nobody's to choose with.
-      for (const lease of this.leases.leasesOf(grant.partition)) this.show(lease, now)
-    }
     this.end(now)
   }
 

@@ -8,6 +8,7 @@ import { LogPort } from '../adapters/sqlite/log-port.ts'
 import { isPassing } from '../adapters/sqlite/passing-fault.ts'
 import { SqliteStore } from '../adapters/sqlite/store.ts'
 import { type Decided, Decider, NOTHING_DECIDED } from '../billing/decider.ts'
+import { DRAIN_MS } from '../budgets/lease-time.ts'
 import type { CatalogChange } from '../campaigns/campaign.ts'
 import type { FromDecider, ToBuilder, ToDecider } from './decider-messages.ts'
 import { yieldToServing } from './yield-to-serving.ts'
@@ -165,7 +166,7 @@ async function resume(renew: () => Decider): Promise<void> {
   triedAt = performance.now()
   try {
     const renewed = renew()
-    await renewed.start()
+    await renewed.start(DRAIN_MS)
     decider = renewed
     storeIsAway = false
     self.postMessage({ kind: 'resumed' })
