@@ -16,6 +16,14 @@ export class Breach extends Error {
   }
 }
 
+/** A charge, or a part of one, that was given back: micros of a day's charge under a fence. */
+export interface GivenBack {
+  readonly serial: number
+  readonly fence: number
+  readonly start: number
+  readonly amount: number
+}
+
 /** What one worker says it charged of a day, under one fence: micros. */
 interface Slip {
   local: number
@@ -86,7 +94,7 @@ interface TreasuryBook {
 /** Of a node and partition: an answer comes within seconds, and ten asks a second are sent at most. */
 const ASKS_KEPT = 256
 const EPOCHS_MAX = 1024
-const FENCES_MAX = 1024
+const FENCES_MAX = 2 ** 20
 const WORKERS_MAX = 1024
 const REGIONS_MAX = 64
 const LEASE_MS = 5000
@@ -104,7 +112,8 @@ const LEASE_TOLERANCE = 1.02
 export class Auditor {
   readonly books = new Map<number, Book>()
   private readonly advertisers = new Map<number, AdvertiserFacts>()
-  private readonly chargedEvents = new Set<number>()
+  /** By the serial of the impression: what was charged, and what of it was given back. */
+  private readonly chargesBySerial = new Map<number, { facts: CampaignFacts; amount: number; back: number }>()
   /** By node and partition. */
   private readonly lines = new Map<number, LineBook>()
   /** By campaign, epoch, region and partition. */
@@ -114,6 +123,9 @@ export class Auditor {
   /** By worker and campaign: the newest fence that arrived, and when it was told to stop last. */
   private readonly fences = new Map<number, number>()
   private readonly stoppedAt = new Map<number, number>()
+  /** Of the home, by worker and campaign: the newest that arrived there, and the newest that came back from there. */
+  private readonly incarnations = new Map<number, number>()
+  private readonly echoes = new Map<number, number>()
   charges = 0
   repeats = 0
   overbilledMicros = 0
@@ -236,6 +248,7 @@ export class Auditor {
         if (said.granted === 0) continue
         const day = this.dayOf(book, said.start)
         const slip = this.slipOf(day, worker, grant.fence)
+        if (slip.fenced && !grant.undecided) this.takenUp(book, day, slip)
         if (said.granted <= slip.granted) continue
         slip.granted = said.granted
         this.restateOut(book, day)
@@ -251,10 +264,21 @@ export class Auditor {
     }
   }
 
-  /** Grants reached a worker. */
+  /** A restored home goes on with a link that it had given up and forgotten: what is charged there is billed. */
+  private takenUp(book: Book, day: DayBook, slip: Slip): void {
+    const before = this.billedOn(day)
+    slip.fenced = false
+    slip.honoured = null
+    this.note(book, day, before)
+    this.restateOut(book, day)
+  }
+
+  /** Grants reached a worker. What a home before a restore says is refused once the new one was heard. */
   arrived(worker: Worker, grants: readonly ShardGrant[]): void {
     for (const grant of grants) {
       const line = grant.campaign * WORKERS_MAX + worker.shardNumber
+      if (grant.incarnation < (this.incarnations.get(line) ?? 0)) continue
+      this.incarnations.set(line, grant.incarnation)
       this.fences.set(line, Math.max(this.fences.get(line) ?? 0, grant.fence))
       if (grant.stopped) this.stoppedAt.set(line, this.now())
       for (const said of grant.days) {
@@ -319,10 +343,10 @@ export class Auditor {
   ): void {
     const { impression } = event
     const { campaign, chosenAt } = impression
-    if (this.chargedEvents.has(impression.serial)) {
+    if (this.chargesBySerial.has(impression.serial)) {
       throw new Breach(`impression ${impression.serial} was charged twice`, ofCampaign(campaign))
     }
-    this.chargedEvents.add(impression.serial)
+    this.chargesBySerial.set(impression.serial, { facts: campaign, amount: charge.amount, back: 0 })
     this.charges++
     if (
       this.exactDays &&
@@ -342,18 +366,50 @@ export class Auditor {
     if (campaign.pacing === 'even') this.noteSlot(campaign, impression.chosenAt, charge.amount)
   }
 
-  refunded(worker: Worker, facts: CampaignFacts, dayStart: number, amount: number): void {
-    const day = this.dayOf(this.books.get(facts.number)!, dayStart)
-    const slip = [...day.slips].filter(([key]) => isOf(worker, key)).at(-1)?.[1]
-    if (slip === undefined) throw new Breach('a refund of what was never charged', ofCampaign(facts))
+  refunded(worker: Worker, back: GivenBack): void {
+    this.giveBack(worker, back)
+  }
+
+  /** What the home did not honour is given back to the advertiser: shown for nothing. */
+  reversed(worker: Worker, back: GivenBack): void {
+    const { number } = this.giveBack(worker, back)
+    this.reversedMicros += back.amount
+    this.books.get(number)!.givenAway += back.amount
+  }
+
+  protected campaignOf({ serial }: GivenBack): number {
+    return this.chargesBySerial.get(serial)?.facts.number ?? 0
+  }
+
+  /** A charge is given back once at most. */
+  private giveBack(worker: Worker, { serial, fence, start, amount }: GivenBack): CampaignFacts {
+    const charge = this.chargesBySerial.get(serial)
+    if (charge === undefined) {
+      throw new Breach(`impression ${serial} was given back and never charged`, {
+        campaign: null,
+        node: null,
+      })
+    }
+    const { facts } = charge
+    charge.back += amount
+    if (charge.back > charge.amount) {
+      throw new Breach(
+        `of impression ${serial} ${charge.back} were given back, ${charge.amount} charged`,
+        ofCampaign(facts),
+      )
+    }
+    const book = this.books.get(facts.number)!
+    const day = this.dayOf(book, start)
     const before = this.billedOn(day)
-    slip.refunded += amount
-    this.note(this.books.get(facts.number)!, day, before)
+    this.slipOf(day, worker, fence).refunded += amount
+    this.note(book, day, before)
+    return facts
   }
 
   /** A report reached the home. */
   reported(worker: Worker, report: ShardReport): void {
     const book = this.books.get(report.campaign)!
+    this.hearEcho(book, worker, report)
     for (const said of report.days) {
       const slip = this.slipOf(this.dayOf(book, said.start), worker, report.fence)
       if (slip.fenced) continue
@@ -361,6 +417,17 @@ export class Auditor {
       slip.toldRefunded = Math.max(slip.toldRefunded, said.refunded)
       slip.heardReturned = Math.max(slip.heardReturned, said.returned)
       this.restateOut(book, this.dayOf(book, said.start))
+    }
+  }
+
+  /** What was granted before a restore and has not arrived is nobody's. */
+  private hearEcho(book: Book, worker: Worker, report: ShardReport): void {
+    const line = report.campaign * WORKERS_MAX + worker.shardNumber
+    if (report.echoed <= (this.echoes.get(line) ?? 0)) return
+    this.echoes.set(line, report.echoed)
+    for (const day of book.days.values()) {
+      for (const [key, slip] of day.slips) if (isOf(worker, key)) slip.granted = slip.arrived
+      this.restateOut(book, day)
     }
   }
 
@@ -398,11 +465,6 @@ export class Auditor {
     slip.honoured = said.charged
     this.note(book, day, before)
     this.restateOut(book, day)
-  }
-
-  reversed(_worker: Worker, facts: CampaignFacts, amount: number): void {
-    this.reversedMicros += amount
-    this.books.get(facts.number)!.givenAway += amount
   }
 
   gaveAway(facts: CampaignFacts, amount: number): void {

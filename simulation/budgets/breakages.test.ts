@@ -11,6 +11,25 @@ const WHOLE_SEEDS = 3
 const CALM = SCENARIOS.find(({ name }) => name === 'last-five-percent')!
 const SMALL: Scenario = { ...CALM, hours: 0.5, regions: 2, nodes: 6, campaigns: 6, requestsPerSecond: 3 }
 
+/** Restored to before a region was given up, once while that is cut off still and once after it was heard of. */
+const RESTORED: Scenario = {
+  ...SMALL,
+  campaigns: 12,
+  requestsPerSecond: 6,
+  eventsFrom: 10,
+  eventsTo: 60,
+  cpcShare: 0,
+  faults: {
+    ...CALM.faults,
+    cut: [{ from: 0.002, to: 0.2 }],
+    fencedAt: 0.02,
+    homeLost: [
+      { from: 0.1, to: 0.11, backupAgeMinutes: 5 },
+      { from: 0.3, to: 0.31, backupAgeMinutes: 17 },
+    ],
+  },
+}
+
 /** Small worlds in which the fault happens often that the rule is there for. */
 const WORLDS: Readonly<Record<Breakage, Scenario>> = {
   'grant-unchecked': SMALL,
@@ -28,6 +47,9 @@ const WORLDS: Readonly<Record<Breakage, Scenario>> = {
   'node-clock': { ...SMALL, faults: { ...CALM.faults, clockSkewMs: 50_000 } },
   'merge-by-adding': { ...SMALL, faults: { ...CALM.faults, duplicateShare: 0.02 } },
   'node-keeps-grant': { ...SMALL, faults: { ...CALM.faults, nodesKilledPerMinute: 0.1 } },
+  'restore-grants-at-once': RESTORED,
+  'restore-forgets-fences': RESTORED,
+  'restore-forgets-honoured': RESTORED,
 }
 
 /** Runs until something is found, or until all is well. */
@@ -65,6 +87,9 @@ const FOUND: Readonly<Record<Breakage, RegExp>> = {
   'node-clock': /after its lease began/,
   'merge-by-adding': /out on a day/,
   'node-keeps-grant': /nothing granted/,
+  'restore-grants-at-once': /out on a day|was billed/,
+  'restore-forgets-fences': /out on a day|was billed/,
+  'restore-forgets-honoured': /out on a day|was billed/,
 }
 
 describe('budgets, broken on purpose', () => {

@@ -1,3 +1,5 @@
+import type { Balance } from '../../src/budgets/balance.ts'
+import type { CampaignBudget } from '../../src/budgets/budget.ts'
 import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.ts'
 import type { LeaseGrant } from '../../src/ports/treasury-link.ts'
 import type { Node } from './node.ts'
@@ -14,6 +16,9 @@ export const BREAKAGES = [
   'node-clock',
   'merge-by-adding',
   'node-keeps-grant',
+  'restore-grants-at-once',
+  'restore-forgets-fences',
+  'restore-forgets-honoured',
 ] as const
 
 export type Breakage = (typeof BREAKAGES)[number]
@@ -28,6 +33,20 @@ export function grantUnchecked(grant: ShardGrant, report: ShardReport): ShardGra
     return { ...day, granted: Math.max(day.granted, spent + wanted.micros) }
   })
   return { ...grant, days }
+}
+
+/** What a restored home does not hear of what it has forgotten. */
+export function unheard(report: ShardReport, breakage: Breakage | null): ShardReport {
+  if (breakage === 'restore-forgets-fences') return { ...report, fences: {} }
+  if (breakage !== 'restore-forgets-honoured') return report
+  return { ...report, closed: report.closed.filter(({ settled }) => settled === null) }
+}
+
+/** A restored home that believes that it knows all. */
+export function decideAtOnce(balance: Balance, budgets: readonly CampaignBudget[]): void {
+  delete balance.awaiting
+  delete balance.untaken
+  for (const budget of budgets) delete budget.told
 }
 
 /** Grants as what is new, added where they arrive: right as long as each message arrives once. */

@@ -1,20 +1,16 @@
-import { type Balance, newBalance } from '../../src/budgets/balance.ts'
+import { type Balance, isUndecided, newBalance } from '../../src/budgets/balance.ts'
 import { type CampaignBudget, foldDays, newBudget, newDay, stopReason } from '../../src/budgets/budget.ts'
 import { EvenPlans } from '../../src/budgets/even-plans.ts'
-import {
-  answerReport,
-  beginIncarnation,
-  fenceShard,
-  isScarce,
-  pushGrant,
-} from '../../src/budgets/far-shards.ts'
+import { fenceShard } from '../../src/budgets/far-links.ts'
+import { answerReport, isScarce, pushGrant } from '../../src/budgets/far-shards.ts'
+import { beginIncarnation } from '../../src/budgets/restores.ts'
 import { dayAt } from '../../src/budgets/shard.ts'
 import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.ts'
 import { TrafficCurve } from '../../src/budgets/traffic-curve.ts'
 import type { Schedule } from '../../src/campaigns/campaign.ts'
 import { campaignDay } from '../../src/campaigns/schedule.ts'
 import { micros } from '../../src/core/money.ts'
-import { grantUnchecked } from './breakages.ts'
+import { decideAtOnce, grantUnchecked, unheard } from './breakages.ts'
 import type { AdvertiserFacts, CampaignFacts } from './market.ts'
 import { HOME_REGION, type Place } from './network.ts'
 import type { Worker } from './worker.ts'
@@ -85,7 +81,7 @@ export class Home implements Place {
       const grants: ShardGrant[] = []
       for (const report of reports) {
         this.world.auditor.reported(from, report)
-        grants.push(this.answer(report))
+        grants.push(this.answer(unheard(report, this.world.breakage)))
       }
       this.world.toWorker(from, grants)
     })
@@ -112,9 +108,9 @@ export class Home implements Place {
   }
 
   fence(worker: Worker): void {
-    for (const { budget, facts } of this.kept.values()) {
-      this.world.auditor.fenced(worker, facts.number)
-      fenceShard(budget, this.balances.get(facts.advertiser)!, worker.shardNumber)
+    for (const { facts } of this.kept.values()) this.world.auditor.fenced(worker, facts.number)
+    for (const [advertiser, balance] of this.balances) {
+      fenceShard(balance, this.budgetsOf(advertiser), worker.shardNumber)
     }
   }
 
@@ -138,7 +134,7 @@ export class Home implements Place {
   }
 
   restore(): void {
-    const { kept, balances } = this.backup!
+    const { kept, balances } = structuredClone(this.backup!)
     for (const [number, balance] of balances) this.balances.set(number, balance)
     this.incarnation++
     const shards = this.world.workers.map(({ shardNumber }) => shardNumber)
@@ -147,11 +143,19 @@ export class Home implements Place {
       known.budget = budget
       // Caps are edits, and edits are in every region's catalog.
       budget.dailyCap = micros(known.facts.dailyCap)
-      beginIncarnation(budget, this.balances.get(known.facts.advertiser)!, this.incarnation, shards)
+    }
+    for (const [advertiser, balance] of balances) {
+      const budgets = this.budgetsOf(advertiser)
+      beginIncarnation(balance, budgets, this.incarnation, shards)
+      if (this.world.breakage === 'restore-grants-at-once') decideAtOnce(balance, budgets)
     }
     this.up = true
     this.world.homeUpSince = this.world.events.now
     this.turn()
+  }
+
+  private budgetsOf(advertiser: number): CampaignBudget[] {
+    return [...this.kept.values()].filter(({ facts }) => facts.advertiser === advertiser).map(of => of.budget)
   }
 
   private answer(report: ShardReport): ShardGrant {
@@ -181,7 +185,7 @@ export class Home implements Place {
       if (this.openDays(kept.budget, balance)) this.pushAll(kept)
       this.judge(kept)
       // A restored campaign asks again until all have answered; a new day is told to all.
-      if ((balance.awaiting ?? 0) > 0) for (const worker of this.world.workers) this.push(kept, worker)
+      if (isUndecided(balance)) for (const worker of this.world.workers) this.push(kept, worker)
     }
   }
 

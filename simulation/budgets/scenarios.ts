@@ -51,8 +51,12 @@ export interface Faults {
   readonly cut: readonly { readonly from: number; readonly to: number; readonly oneWay?: boolean }[]
   /** Region 1 is given up at this hour while it is cut off. */
   readonly fencedAt: number | null
-  /** The home is down, and comes back as it was `backupAgeMinutes` ago. */
-  readonly homeLost: { readonly from: number; readonly to: number; readonly backupAgeMinutes: number } | null
+  /** The home is down, and comes back as it was `backupAgeMinutes` before that. */
+  readonly homeLost: readonly {
+    readonly from: number
+    readonly to: number
+    readonly backupAgeMinutes: number
+  }[]
   /** Traffic is so many times as much from an hour on, for a minute. */
   readonly spike: { readonly at: number; readonly times: number } | null
   readonly pauses: boolean
@@ -83,7 +87,7 @@ const CALM: Faults = {
   replay: false,
   cut: [],
   fencedAt: null,
-  homeLost: null,
+  homeLost: [],
   spike: null,
   pauses: false,
   capCuts: false,
@@ -173,8 +177,17 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     ...MARKET,
     name: 'home-lost',
-    about: 'the home is down for half an hour, and is restored from a backup of before',
-    faults: { ...CALM, homeLost: { from: 0.7, to: 1.2, backupAgeMinutes: 15 } },
+    about:
+      'the home is down for half an hour, and restored from a backup of before a region was given up; twice',
+    faults: {
+      ...CALM,
+      cut: [{ from: 0.3, to: 1.3 }],
+      fencedAt: 0.5,
+      homeLost: [
+        { from: 0.7, to: 1.2, backupAgeMinutes: 15 },
+        { from: 1.5, to: 1.55, backupAgeMinutes: 63 },
+      ],
+    },
   },
   {
     ...MARKET,
@@ -245,7 +258,10 @@ export const SCENARIOS: readonly Scenario[] = [
         { from: 2.5, to: 2.7, oneWay: true },
       ],
       fencedAt: 0.9,
-      homeLost: { from: 1.6, to: 1.8, backupAgeMinutes: 10 },
+      homeLost: [
+        { from: 1, to: 1.1, backupAgeMinutes: 10 },
+        { from: 1.6, to: 1.8, backupAgeMinutes: 45 },
+      ],
       spike: { at: 2, times: 10 },
       pauses: true,
       capCuts: true,

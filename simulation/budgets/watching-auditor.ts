@@ -1,6 +1,6 @@
 import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.ts'
 import type { LeaseAsk, LeaseGrant } from '../../src/ports/treasury-link.ts'
-import { Auditor } from './auditor.ts'
+import { Auditor, type GivenBack } from './auditor.ts'
 import type { CampaignFacts } from './market.ts'
 import type { Node, TrackedEvent } from './node.ts'
 import type { Worker } from './worker.ts'
@@ -82,9 +82,11 @@ export class WatchingAuditor extends Auditor {
     super.charged(worker, event, charge)
   }
 
-  override refunded(worker: Worker, facts: CampaignFacts, dayStart: number, amount: number): void {
-    if (this.concerns(facts.number, null)) this.keep(`worker ${worker.shardNumber} refunded ${amount}`)
-    super.refunded(worker, facts, dayStart, amount)
+  override refunded(worker: Worker, back: GivenBack): void {
+    if (this.concerns(this.campaignOf(back), null)) {
+      this.keep(`worker ${worker.shardNumber} refunded ${back.amount} of impression ${back.serial}`)
+    }
+    super.refunded(worker, back)
   }
 
   override reported(worker: Worker, report: ShardReport): void {
@@ -119,9 +121,11 @@ export class WatchingAuditor extends Auditor {
     super.honoured(report, said)
   }
 
-  override reversed(worker: Worker, facts: CampaignFacts, amount: number): void {
-    if (this.concerns(facts.number, null)) this.keep(`worker ${worker.shardNumber} reversed ${amount}`)
-    super.reversed(worker, facts, amount)
+  override reversed(worker: Worker, back: GivenBack): void {
+    if (this.concerns(this.campaignOf(back), null)) {
+      this.keep(`worker ${worker.shardNumber} reversed ${back.amount} of impression ${back.serial}`)
+    }
+    super.reversed(worker, back)
   }
 
   override capChanged(facts: CampaignFacts, cap: number): void {

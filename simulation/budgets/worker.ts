@@ -1,9 +1,11 @@
 import {
   applyGrant,
   type FarParent,
+  hasUnsettled,
   newFarParent,
   observeSpend,
-  reportsOf,
+  refundCharge,
+  reportOf,
   returnSurplus,
   waitIsOver,
   wantedOf,
@@ -16,7 +18,6 @@ import {
   leaseFree,
   newShard,
   openEpoch,
-  refundDay,
   releaseLeases,
   reportChosen,
   reserveTarget,
@@ -33,6 +34,7 @@ import { type ShardView, Treasury } from '../../src/budgets/treasury.ts'
 import { cpmMicros, impressionCost, micros } from '../../src/core/money.ts'
 import type { LeaseAsk } from '../../src/ports/treasury-link.ts'
 import type { ChosenRecord, LeaseTakenRecord } from '../../src/records/events.ts'
+import { Ledger } from './ledger.ts'
 import type { CampaignFacts } from './market.ts'
 import type { Place } from './network.ts'
 import type { Node, TrackedEvent } from './node.ts'
@@ -79,6 +81,7 @@ export class Worker implements Place {
   readonly held = new Map<number, Held>()
   /** Decided events, by serial and kind: the bits of the design. */
   private readonly seen = new Set<number>()
+  private readonly ledger = new Ledger()
   private log: LogRecord[] = []
   private committing = false
   private treasury: Treasury
@@ -116,7 +119,7 @@ export class Worker implements Place {
       const stoppedBefore = held.parent.stopped
       const { fence } = held.parent
       const { reversed } = applyGrant(held.parent, held.shard, grant, this.world.events.now)
-      for (const { amountMicros } of reversed) this.world.auditor.reversed(this, held.facts, amountMicros)
+      for (const of of reversed) this.reverse(held, of)
       held.changed = true
       this.settleWaiting(held)
       // Somebody waits for what is not needed here.
@@ -154,20 +157,25 @@ export class Worker implements Place {
     return this.held.get(campaign)?.shard.days.find(known => known.start === start)?.link.granted ?? 0
   }
 
-  /** Charges less refunds of a day, as this worker's ledger has them. */
-  chargedOn(campaign: number, start: number): number {
-    const day = this.held.get(campaign)?.shard.days.find(known => known.start === start)
-    return day === undefined ? 0 : day.link.charged - day.link.refunded
+  /** Gives the money of a charge back, if there is one and it was not given back before. */
+  refund(serial: number): void {
+    const charge = this.ledger.of(serial)
+    if (charge === undefined || charge.back === charge.amount) return
+    const { campaign, fence, start } = charge
+    const held = this.held.get(campaign)!
+    const amount = micros(charge.amount - charge.back)
+    if (!refundCharge(held.parent, held.shard, { fence, start, amount })) return
+    charge.back = charge.amount
+    held.changed = true
+    this.world.auditor.refunded(this, { serial, fence, start, amount })
   }
 
-  /** Gives the money of a charge back. */
-  refund(facts: CampaignFacts, chosenAt: number, amount: number): void {
-    const held = this.held.get(facts.number)
-    const day = held === undefined ? undefined : dayAt(held.shard, chosenAt)
-    if (held === undefined || !day || day.link.charged - day.link.refunded < amount) return
-    refundDay(day, micros(amount))
-    held.changed = true
-    this.world.auditor.refunded(this, facts, day.start, amount)
+  /** What the home does not honour of the charges under an older fence. */
+  private reverse(held: Held, of: { fence: number; start: number; amountMicros: number }): void {
+    const campaign = held.facts.number
+    for (const taken of this.ledger.takeBack({ campaign, ...of }, of.amountMicros)) {
+      this.world.auditor.reversed(this, { ...taken, fence: of.fence, start: of.start })
+    }
   }
 
   private begin(): void {
@@ -243,11 +251,11 @@ export class Worker implements Place {
         return shortMicros > 0 || amount > unspent(day.link) * 1.1
       })
       // What is known already is told now and then all the same: a message may have been lost.
-      const due = held.changed || wants || parent.closed.length > 0 || now - held.told > 10_000
+      const due = held.changed || wants || hasUnsettled(parent) || now - held.told > 10_000
       if (!due) continue
       held.changed = false
       held.told = now
-      reports.push(...reportsOf(parent, shard, wanted))
+      reports.push(reportOf(parent, shard, wanted))
     }
     if (reports.length > 0) this.world.toHome(this, reports)
   }
@@ -255,7 +263,7 @@ export class Worker implements Place {
   /** A charge that waits is not to wait for the next second. */
   private askNow(held: Held): void {
     const wanted = wantedOf(held.parent, held.shard, this.world.events.now, shortBy(held))
-    this.world.toHome(this, reportsOf(held.parent, held.shard, wanted))
+    this.world.toHome(this, [reportOf(held.parent, held.shard, wanted)])
   }
 
   private tellChosen(): void {
@@ -385,7 +393,10 @@ export class Worker implements Place {
     else settleImpression(shard, day, cpmMicros(campaign.amount), chosenAt)
     held.changed = true
     this.judge(held)
-    this.world.auditor.charged(this, event, { fence: held.parent.fence, dayStart: day.start, amount })
+    const { fence } = held.parent
+    const { serial } = event.impression
+    this.ledger.note({ serial, campaign: campaign.number, fence, start: day.start, amount })
+    this.world.auditor.charged(this, event, { fence, dayStart: day.start, amount })
     return true
   }
 

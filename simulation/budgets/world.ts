@@ -178,10 +178,7 @@ export class World {
       })
     }
     if (random.chance(this.scenario.refundShare)) {
-      events.after(random.below(4) * HOUR_MS, () => {
-        const amount = campaign.model === 'cpc' ? campaign.amount : Math.floor(campaign.amount / 1000)
-        impression.worker.refund(campaign, impression.chosenAt, amount)
-      })
+      events.after(random.below(4) * HOUR_MS, () => impression.worker.refund(impression.serial))
     }
   }
 
@@ -269,8 +266,7 @@ export class World {
         for (const worker of this.workers) if (worker.region === CUT_REGION) this.home.fence(worker)
       })
     }
-    if (faults.homeLost !== null) {
-      const { from, to, backupAgeMinutes } = faults.homeLost
+    for (const { from, to, backupAgeMinutes } of faults.homeLost) {
       at(from - backupAgeMinutes / 60, () => this.home.takeBackup())
       at(from, () => this.home.lose())
       at(to, () => this.home.restore())

@@ -9,12 +9,28 @@ export interface Balance {
   balance: Micros
   credit: Micros
   reserved: Micros
-  /** Campaigns that were restored from a backup and have yet to hear what they had granted: until then nothing is. */
+  /**
+   * By shard, how often its region was given up, of all campaigns alike: what it says under a lower fence is late. Numbers
+   * are never used again, so that a restored parent's are above all that may have been raised before.
+   */
+  fences?: Record<number, number>
+  /** Raised with each restore from a backup. */
+  incarnation?: number
+  /**
+   * Restored from a backup: campaigns that have yet to hear from all of their shards, and those that have yet to take in
+   * what they heard. Until there are none nothing is granted.
+   */
   awaiting?: number
+  untaken?: number
 }
 
 export function newBalance(credit: number): Balance {
   return { balance: micros(0), credit: micros(credit), reserved: micros(0) }
+}
+
+/** It was restored, and does not know yet what had been granted. */
+export function isUndecided(balance: Balance): boolean {
+  return (balance.awaiting ?? 0) > 0 || (balance.untaken ?? 0) > 0
 }
 
 /** May be negative, after a cut of the credit. */

@@ -1,5 +1,5 @@
 import { type CpmMicros, impressionCost, type Micros, micros } from '../core/money.ts'
-import { availableMicros, type Balance } from './balance.ts'
+import { availableMicros, type Balance, isUndecided } from './balance.ts'
 import { assertLink, type Link, netCharged, outWith, unspent } from './link.ts'
 import {
   DAYS_KEPT,
@@ -18,6 +18,7 @@ import {
   spend,
   unitPrice,
 } from './shard.ts'
+import type { ShardReport } from './shard-messages.ts'
 
 /**
  * The money of one campaign in its home: its caps, and the shard that it has there.
@@ -38,8 +39,8 @@ export interface CampaignBudget extends Shard {
   far?: Record<number, FarShard>
   /** When a far shard last wanted more than there was: all of them give back what they do not need. */
   scarceAt?: number
-  /** Restored from a backup, the campaign grants nothing under `incarnation` until every far shard has echoed it. */
-  incarnation?: number
+  /** After a restore, by shard: what it said under the new incarnation, taken in once all have spoken. */
+  told?: Record<number, ShardReport>
 }
 
 export interface DayBudget extends ShardDay {
@@ -51,14 +52,14 @@ export interface DayBudget extends ShardDay {
 export interface FarLink extends Link {
   /** Its fence was raised: nothing of it is the child's any more but what was merged, and what is honoured late. */
   closed?: boolean
-  /** What the child said last of a closed link was weighed: net charges beyond `charged - refunded` are reversed. */
+  /** What the child charged was weighed: what stands is `charged - refunded`, and only refunds change it from then on. */
   settled?: boolean
 }
 
 export interface FarShard {
-  /** Raised when the region is given up and another takes over: what the shard says under a lower one is late. */
+  /** Of the balance's fence of this shard, up to where its links are closed. */
   fence: number
-  /** The newest incarnation of the parent that it has answered. */
+  /** The newest incarnation of the parent under which it has told. */
   echoed: number
   /** When it last wanted money: what is scarce is shared among those that do. */
   wantedAt: number
@@ -122,7 +123,7 @@ export function foldDays(budget: CampaignBudget, balance: Balance): void {
 
 /** What the parents would still grant to this day. Negative after a cap was cut below what is out. */
 export function grantable(budget: CampaignBudget, day: DayBudget, balance: Balance): number {
-  if ((balance.awaiting ?? 0) > 0) return 0
+  if (isUndecided(balance)) return 0
   let room = availableMicros(balance)
   if (budget.dailyCap !== null) room = Math.min(room, budget.dailyCap - outOn(day))
   if (budget.totalCap !== null) {

@@ -5,6 +5,7 @@ import {
   DAYS_KEPT,
   giveBack,
   newShardDay,
+  refundDay,
   reserveTarget,
   type Shard,
   type ShardDay,
@@ -21,7 +22,9 @@ export interface FarParent {
   readonly shard: number
   fence: number
   incarnation: number
-  /** Under older fences: what was charged there is to be honoured, or reversed. */
+  /** By shard, the highest that were heard of. */
+  fences: Record<number, number>
+  /** Under older fences: what was charged there is to be honoured, or reversed. Kept as long as its day. */
   closed: ClosedDay[]
   stopped: boolean
   scarce: boolean
@@ -43,6 +46,7 @@ export interface ClosedDay {
   readonly start: number
   readonly end: number
   readonly link: Link
+  settled: number | null
 }
 
 /** What a shard likes to have in hand, in seconds of its spend: a cut of the network is outlived for so long at least. */
@@ -70,6 +74,7 @@ export function newFarParent(campaign: number, shard: number): FarParent {
     shard,
     fence: 0,
     incarnation: 0,
+    fences: {},
     closed: [],
     stopped: false,
     scarce: false,
@@ -97,6 +102,9 @@ export function applyGrant(parent: FarParent, shard: Shard, grant: ShardGrant, n
   if (grant.fence < parent.fence || grant.incarnation < parent.incarnation) return { reversed: [] }
   if (grant.fence > parent.fence) beginFence(parent, shard, grant.fence)
   parent.incarnation = grant.incarnation
+  for (const number in grant.fences) {
+    parent.fences[number] = Math.max(parent.fences[number] ?? 0, grant.fences[number]!)
+  }
   if (!grant.undecided) parent.answeredAt = now
   parent.stopped = grant.stopped
   parent.scarce = grant.scarce
@@ -114,7 +122,10 @@ export function applyGrant(parent: FarParent, shard: Shard, grant: ShardGrant, n
     parent.grantedAt = now
   }
   while (shard.days.length > DAYS_KEPT) shard.days.shift()
-  return { reversed: settleHonoured(parent, grant) }
+  const reversed = settleHonoured(parent, grant)
+  const oldest = shard.days[0]?.start ?? Number.NEGATIVE_INFINITY
+  parent.closed = parent.closed.filter(({ settled, start }) => settled === null || start >= oldest)
+  return { reversed }
 }
 
 /**
@@ -128,19 +139,56 @@ export function waitIsOver(parent: FarParent, since: number, now: number): boole
 
 export interface GrantHeard {
   /** Charges beyond what was honoured, by day: to be refunded to the advertiser, who was promised a hard cap. */
-  readonly reversed: readonly { readonly start: number; readonly amountMicros: Micros }[]
+  readonly reversed: readonly {
+    readonly fence: number
+    readonly start: number
+    readonly amountMicros: Micros
+  }[]
 }
 
-/** The totals to tell, of the current fence; and of older ones, one report each, until they are honoured. */
-export function reportsOf(parent: FarParent, shard: Shard, wanted: ShardReport['wanted']): ShardReport[] {
-  const { campaign, shard: number } = parent
-  const head = { campaign, shard: number, echoed: parent.incarnation }
-  const reports: ShardReport[] = []
-  for (const closed of parent.closed) {
-    reports.push({ ...head, fence: closed.fence, days: [totalsOf(closed)], wanted: [] })
+/** Whether something was charged under an older fence of which the campaign has not said what stands. */
+export function hasUnsettled(parent: FarParent): boolean {
+  return parent.closed.some(({ settled }) => settled === null)
+}
+
+/**
+ * Gives a charge back, on the link that it was charged on. False where that has not so much left: what was reversed is
+ * not refunded once more.
+ */
+export function refundCharge(
+  parent: FarParent,
+  shard: Shard,
+  charge: { readonly fence: number; readonly start: number; readonly amount: Micros },
+): boolean {
+  const { fence, start, amount } = charge
+  if (fence === parent.fence) {
+    const day = shard.days.find(known => known.start === start)
+    if (day === undefined || netCharged(day.link) < amount) return false
+    refundDay(day, amount)
+    return true
   }
-  reports.push({ ...head, fence: parent.fence, days: shard.days.map(totalsOf), wanted })
-  return reports
+  const closed = parent.closed.find(known => known.fence === fence && known.start === start)
+  if (closed === undefined || netCharged(closed.link) < amount) return false
+  closed.link.refunded = micros(closed.link.refunded + amount)
+  return true
+}
+
+/** All that there is to tell, of the current fence and of older ones: a restored campaign needs the whole of it at once. */
+export function reportOf(parent: FarParent, shard: Shard, wanted: ShardReport['wanted']): ShardReport {
+  return {
+    campaign: parent.campaign,
+    shard: parent.shard,
+    fence: parent.fence,
+    echoed: parent.incarnation,
+    fences: { ...parent.fences },
+    days: shard.days.map(totalsOf),
+    closed: parent.closed.map(closed => ({
+      ...totalsOf(closed),
+      fence: closed.fence,
+      settled: closed.settled,
+    })),
+    wanted,
+  }
 }
 
 /**
@@ -197,13 +245,17 @@ function keepOf(parent: FarParent, shard: Shard, day: ShardDay, now: number): nu
 /** The parent has given this shard up: all that it had is the parent's again, and the shard starts from nothing. */
 function beginFence(parent: FarParent, shard: Shard, fence: number): void {
   for (const day of shard.days) {
-    parent.closed.push({
-      fence: parent.fence,
-      day: day.day,
-      start: day.start,
-      end: day.end,
-      link: { ...day.link },
-    })
+    const { start, end } = day
+    if (day.link.charged > 0) {
+      parent.closed.push({
+        fence: parent.fence,
+        day: day.day,
+        start,
+        end,
+        link: { ...day.link },
+        settled: null,
+      })
+    }
     Object.assign(day.link, newLink())
     day.leaseLeft = 0
     // What nodes may still choose with is of money that is the parent's: they are told, and it may be given away.
@@ -216,11 +268,13 @@ function beginFence(parent: FarParent, shard: Shard, fence: number): void {
 function settleHonoured(parent: FarParent, grant: ShardGrant): GrantHeard['reversed'] {
   const reversed: GrantHeard['reversed'][number][] = []
   for (const { fence, start, charged } of grant.honoured) {
-    const at = parent.closed.findIndex(closed => closed.fence === fence && closed.start === start)
-    if (at < 0) continue
-    const [closed] = parent.closed.splice(at, 1)
-    const amountMicros = micros(netCharged(closed!.link) - charged)
-    if (amountMicros > 0) reversed.push({ start, amountMicros })
+    const closed = parent.closed.find(known => known.fence === fence && known.start === start)
+    if (closed === undefined) continue
+    closed.settled = grant.incarnation
+    const amountMicros = micros(netCharged(closed.link) - charged)
+    if (amountMicros <= 0) continue
+    closed.link.refunded = micros(closed.link.refunded + amountMicros)
+    reversed.push({ fence, start, amountMicros })
   }
   return reversed
 }

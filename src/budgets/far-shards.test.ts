@@ -3,16 +3,19 @@ import fc from 'fast-check'
 import { micros } from '../core/money.ts'
 import { newBalance } from './balance.ts'
 import { newBudget, outOn, spentTotal } from './budget.ts'
+import { fenceShard } from './far-links.ts'
 import {
   applyGrant,
   type FarParent,
   newFarParent,
   observeSpend,
-  reportsOf,
+  refundCharge,
+  reportOf,
   returnSurplus,
   wantedOf,
 } from './far-parent.ts'
-import { answerReport, beginIncarnation, fenceShard } from './far-shards.ts'
+import { answerReport, pushGrant } from './far-shards.ts'
+import { beginIncarnation } from './restores.ts'
 import { freeMicros, newShard, newShardDay, reportChosen, type Shard, type ShardDay, spend } from './shard.ts'
 import type { ShardGrant, ShardReport } from './shard-messages.ts'
 
@@ -46,8 +49,9 @@ function open(shards: number) {
       pacing: 1,
       stopped: false,
     })
-  const reports = (of: Far, now = NOW) =>
-    reportsOf(of.parent, of.shard, wantedOf(of.parent, of.shard, now, new Map()))
+  const reports = (of: Far, now = NOW) => [
+    reportOf(of.parent, of.shard, wantedOf(of.parent, of.shard, now, new Map())),
+  ]
   return { balance, budget, far, answer, reports }
 }
 
@@ -133,7 +137,7 @@ describe('a region that was given up', () => {
     talk(lost)
     const held = lost.shard.days[0]!.link.granted
     expect(held).toBeGreaterThan(5 * PRICE)
-    fenceShard(budget, balance, 1)
+    fenceShard(balance, [budget], 1)
     for (let round = 0; round < 40; round++) {
       talk(other)
       const day = other.shard.days[0]!
@@ -169,7 +173,7 @@ describe('a campaign restored from a backup', () => {
     expect(granted).toBeGreaterThan(CAP / 10)
     const restored = open(0)
     Object.assign(restored.budget, backup)
-    beginIncarnation(restored.budget, restored.balance, 1, [1, 2])
+    beginIncarnation(restored.balance, [restored.budget], 1, [1, 2])
     const [one, two] = far as [Far, Far]
     const tell = (of: Far) =>
       reports(of).map(report => applyGrant(of.parent, of.shard, restored.answer(report), NOW))
@@ -182,5 +186,224 @@ describe('a campaign restored from a backup', () => {
     const total = far.reduce((sum, { shard }) => sum + shard.days[0]!.link.granted, 0)
     expect(total).toBeGreaterThanOrEqual(granted)
     expect(total).toBeLessThanOrEqual(CAP)
+  })
+
+  /** As it was before shard 1 was given up; meanwhile that is cut off and spends, and the rest goes to shard 2. */
+  function restoredBeforeFence() {
+    const lost = open(2)
+    const [cut, other] = lost.far as [Far, Far]
+    const talk = (home: ReturnType<typeof open>, of: Far) =>
+      reports(of).flatMap(report => applyGrant(of.parent, of.shard, home.answer(report), NOW).reversed)
+    const { reports } = lost
+    talk(lost, cut)
+    const backup = structuredClone({ budget: lost.budget, balance: lost.balance })
+    fenceShard(lost.balance, [lost.budget], 1)
+    const [{ link: cutLink }] = cut.shard.days as [ShardDay]
+    const spent = cutLink.granted
+    expect(spent).toBeGreaterThan(5 * PRICE)
+    spend(cut.shard.days[0]!, spent)
+    const spendAll = (of: Far, home: ReturnType<typeof open>) => {
+      for (let round = 0; round < 60; round++) {
+        talk(home, of)
+        while (spend(of.shard.days[0]!, micros(PRICE)));
+      }
+    }
+    const restore = (incarnation: number) => {
+      const home = open(0)
+      Object.assign(home.budget, structuredClone(backup.budget))
+      Object.assign(home.balance, structuredClone(backup.balance))
+      beginIncarnation(home.balance, [home.budget], incarnation, [1, 2])
+      return home
+    }
+    /** What the shards come to, and the restored campaign's books of it. */
+    const settle = (home: ReturnType<typeof open>) => {
+      let reversed = 0
+      for (let round = 0; round < 60; round++) {
+        for (const of of [cut, other]) for (const { amountMicros } of talk(home, of)) reversed += amountMicros
+      }
+      const closed = cut.parent.closed.reduce((sum, { link }) => sum + link.charged - link.refunded, 0)
+      expect(spentTotal(home.budget)).toBe(micros(charged([cut, other]) + closed))
+      expect(home.balance.balance + spentTotal(home.budget)).toBe(1_000_000_000)
+      expect(outOn(home.budget.days[0]!)).toBeLessThanOrEqual(CAP)
+      return { reversed, closed }
+    }
+    return { lost, cut, other, spent, talk, spendAll, restore, settle }
+  }
+
+  test('hears of a fence that it has forgotten from those who were granted what it freed', () => {
+    const { lost, cut, other, spent, spendAll, restore, settle } = restoredBeforeFence()
+    spendAll(other, lost)
+    expect(charged([other])).toBe(CAP)
+    const home = restore(1)
+    expect(settle(home)).toEqual({ reversed: spent, closed: 0 })
+    expect(charged([cut])).toBe(0)
+  })
+
+  test('has charges that it had honoured told again, before it grants', () => {
+    const { lost, cut, other, spent, talk, spendAll, restore, settle } = restoredBeforeFence()
+    // The region is back, and what it charged is honoured.
+    for (let round = 0; round < 3; round++) expect(talk(lost, cut)).toEqual([])
+    const home = restore(1)
+    spendAll(other, home)
+    expect(charged([other])).toBe(0)
+    spendAll(cut, home)
+    spendAll(other, home)
+    expect(settle(home)).toEqual({ reversed: 0, closed: spent })
+    expect(charged([cut, other]) + spent).toBe(CAP)
+    // And a second time.
+    expect(settle(restore(2))).toEqual({ reversed: 0, closed: spent })
+  })
+
+  test('does not use the number of a fence again that was raised before', () => {
+    const { cut, other, lost, talk, spendAll, restore, settle } = restoredBeforeFence()
+    for (let round = 0; round < 3; round++) talk(lost, cut)
+    expect(cut.parent.fence).toBe(1)
+    spend(cut.shard.days[0]!, micros(PRICE))
+    const home = restore(1)
+    // It does not answer, and is given up once more.
+    fenceShard(home.balance, [home.budget], 1)
+    spendAll(other, home)
+    expect(charged([other])).toBeGreaterThan(0)
+    settle(home)
+    expect(cut.parent.fence).toBeGreaterThan(1)
+  })
+
+  test('neither forgets a refund under an older fence, nor refunds what was reversed', () => {
+    const { lost, cut, spent, talk, restore, settle } = restoredBeforeFence()
+    const charge = { fence: 0, start: DAY.start, amount: micros(PRICE) }
+    for (let round = 0; round < 3; round++) talk(lost, cut)
+    expect(refundCharge(cut.parent, cut.shard, charge)).toBe(true)
+    for (let round = 0; round < 3; round++) talk(lost, cut)
+    expect(spentTotal(lost.budget)).toBe(micros(spent - PRICE))
+    expect(settle(restore(1))).toEqual({ reversed: 0, closed: spent - PRICE })
+
+    const all = restoredBeforeFence()
+    all.spendAll(all.other, all.lost)
+    for (let round = 0; round < 3; round++) all.talk(all.lost, all.cut)
+    expect(refundCharge(all.cut.parent, all.cut.shard, charge)).toBe(false)
+  })
+
+  test('grants nothing from a balance while one of its campaigns has not told', () => {
+    const { cut, other, restore, talk } = restoredBeforeFence()
+    const restored = restore(1)
+    const second = structuredClone(restored.budget)
+    beginIncarnation(restored.balance, [restored.budget, second], 2, [1, 2])
+    for (let round = 0; round < 3; round++) {
+      talk(restored, cut)
+      talk(restored, other)
+    }
+    expect(restored.balance.awaiting).toBe(1)
+    expect(other.shard.days[0]!.link.granted).toBe(micros(0))
+    const terms = { now: NOW, stopped: false, pacing: 1 }
+    expect(pushGrant(second, restored.balance, { campaign: CAMPAIGN, shard: 1 }, terms).undecided).toBe(true)
+  })
+
+  test('counts a refund that it has forgotten as what it freed, and may have granted', () => {
+    const { lost, cut, other, talk, spendAll, settle } = restoredBeforeFence()
+    const refunded = { fence: 1, start: DAY.start, amount: micros(PRICE) }
+    for (let round = 0; round < 3; round++) talk(lost, cut)
+    spendAll(cut, lost)
+    talk(lost, cut)
+    const backup = structuredClone({ budget: lost.budget, balance: lost.balance })
+    expect(refundCharge(cut.parent, cut.shard, refunded)).toBe(true)
+    expect(refundCharge(cut.parent, cut.shard, refunded)).toBe(true)
+    talk(lost, cut)
+    // Cut off, it spends what it was granted last.
+    fenceShard(lost.balance, [lost.budget], 1)
+    expect(spend(cut.shard.days[0]!, micros(PRICE))).toBe(true)
+    spendAll(other, lost)
+    const home = open(0)
+    Object.assign(home.budget, backup.budget)
+    Object.assign(home.balance, backup.balance)
+    beginIncarnation(home.balance, [home.budget], 1, [1, 2])
+    settle(home)
+  })
+
+  test('does not take for granted what stood before the shard was given up by one restored since', () => {
+    const { lost, cut, other, spent, talk, spendAll, restore, settle } = restoredBeforeFence()
+    for (let round = 0; round < 3; round++) expect(talk(lost, cut)).toEqual([])
+    const home = restore(1)
+    fenceShard(home.balance, [home.budget], 1)
+    spendAll(other, home)
+    expect(charged([other])).toBe(CAP)
+    expect(settle(restore(2))).toEqual({ reversed: spent, closed: 0 })
+  })
+
+  test('bills no more than the cap, whatever fences and restores, lost and late messages there are', () => {
+    const step = fc.record({
+      shard: fc.nat(2),
+      what: fc.constantFrom(
+        ...([
+          'talk',
+          'talk',
+          'talk',
+          'talk',
+          'talk',
+          'talk',
+          'report',
+          'deliverGrant',
+          'charge',
+          'charge',
+          'refund',
+        ] as const),
+        ...(['fence', 'backup', 'restore'] as const),
+      ),
+      pick: fc.nat(1_000_000),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 50, maxLength: 300 }), steps => {
+        const first = open(3)
+        const { far, reports } = first
+        const few = 25 * PRICE
+        first.budget.dailyCap = micros(few)
+        let home = first
+        let incarnation = 0
+        let backup = structuredClone({ budget: home.budget, balance: home.balance })
+        const toShard: { readonly of: Far; readonly grant: ShardGrant }[] = []
+        const talk = (of: Far, pick: number) => {
+          for (const report of reports(of)) {
+            const grant = home.answer(report)
+            // A part of the answers is late, or never comes.
+            if (pick % 3 === 0) toShard.push({ of, grant })
+            else applyGrant(of.parent, of.shard, grant, NOW)
+          }
+        }
+        const stand = () => {
+          const closed = far.flatMap(({ parent }) => parent.closed)
+          return charged(far) + closed.reduce((sum, { link }) => sum + link.charged - link.refunded, 0)
+        }
+        for (const { shard, what, pick } of steps) {
+          const of = far[shard]!
+          if (what === 'talk') talk(of, pick)
+          else if (what === 'report') home.answer(reports(of)[0]!)
+          else if (what === 'deliverGrant' && toShard.length > 0) {
+            const message = toShard[pick % toShard.length]!
+            applyGrant(message.of.parent, message.of.shard, message.grant, NOW)
+          } else if (what === 'charge') {
+            while (pick % 5 > 0 && spend(of.shard.days[0]!, micros(PRICE)));
+            spend(of.shard.days[0]!, micros(PRICE))
+          } else if (what === 'refund') {
+            const fence = [...of.parent.closed.map(closed => closed.fence), of.parent.fence][pick % 2] ?? 0
+            refundCharge(of.parent, of.shard, { fence, start: DAY.start, amount: micros(PRICE) })
+          } else if (what === 'fence' && pick % 3 === 0) {
+            fenceShard(home.balance, [home.budget], shard + 1)
+          } else if (what === 'backup') {
+            backup = structuredClone({ budget: home.budget, balance: home.balance })
+          } else if (what === 'restore' && pick % 6 === 0) {
+            home = open(0)
+            Object.assign(home.budget, structuredClone(backup.budget))
+            Object.assign(home.balance, structuredClone(backup.balance))
+            beginIncarnation(home.balance, [home.budget], ++incarnation, [1, 2, 3])
+          }
+          expect(home.balance.balance + spentTotal(home.budget)).toBe(1_000_000_000)
+        }
+        for (let round = 0; round < 6; round++) for (const of of far) talk(of, 1)
+        expect(stand()).toBeLessThanOrEqual(few)
+        expect(outOn(home.budget.days[0]!)).toBeLessThanOrEqual(few)
+        expect(spentTotal(home.budget)).toBe(micros(stand()))
+        expect(home.balance.awaiting ?? 0).toBe(0)
+      }),
+      { numRuns: 1000 },
+    )
   })
 })

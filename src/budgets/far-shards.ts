@@ -1,10 +1,12 @@
 import { assert } from '../core/assert.ts'
-import { type Micros, micros } from '../core/money.ts'
-import { availableMicros, type Balance } from './balance.ts'
-import { type CampaignBudget, type DayBudget, type FarLink, type FarShard, grantable } from './budget.ts'
-import { mergeTotals, netCharged, newLink, unspent } from './link.ts'
-import { newShardDay, unitPrice } from './shard.ts'
-import type { DayTotals, ShardGrant, ShardReport } from './shard-messages.ts'
+import { micros } from '../core/money.ts'
+import { availableMicros, type Balance, isUndecided } from './balance.ts'
+import { type CampaignBudget, type FarShard, grantable } from './budget.ts'
+import { farShard, linkKey, linkOf, raiseFences, takeIn } from './far-links.ts'
+import { unspent } from './link.ts'
+import { hearTold, takeTold } from './restores.ts'
+import { unitPrice } from './shard.ts'
+import type { ShardGrant, ShardReport } from './shard-messages.ts'
 
 /**
  * The campaign's side of its links to shards in other partitions and regions.
@@ -12,8 +14,9 @@ import type { DayTotals, ShardGrant, ShardReport } from './shard-messages.ts'
  *   shard --report (totals, wanted)--> campaign --grant (totals)--> shard
  *
  * Money comes back by the shard's own `returned` only, never by time: a region that is cut off goes on within its grant.
- * Where a region is given up, `fenceShard` ends its link: what was merged stands, and what the region says later is
- * honoured from free money or else reversed.
+ * Where a region is given up, `fenceShard` (far-links.ts) ends its link: what was merged stands, and what the region says
+ * later is honoured from free money or else reversed. After a restore from a backup nothing is granted until all have
+ * told what they were granted (restores.ts).
  */
 
 /** Share of the free money that the shards which want some may be given in one go. */
@@ -37,64 +40,17 @@ export function answerReport(
   report: ShardReport,
   terms: GrantTerms,
 ): ShardGrant {
-  const shard = farShard(budget, report.shard)
-  const honoured: ShardGrant['honoured'][number][] = []
-  if (report.fence < shard.fence) {
-    for (const said of report.days) {
-      const charged = settleClosed(budget, balance, report, said)
-      if (charged !== null) honoured.push({ fence: report.fence, start: said.start, charged })
-    }
-  } else {
-    // The parent was restored to a time before this fence was raised.
-    shard.fence = report.fence
-    for (const said of report.days) mergeReport(budget, balance, report, said)
-    hearEcho(budget, balance, shard, report.echoed)
+  const shard = farShard(budget, balance, report.shard)
+  if (isUndecided(balance)) hearTold(budget, balance, report)
+  takeTold(budget, balance)
+  raiseFences(budget, balance)
+  let honoured: ShardGrant['honoured'] = []
+  if (!isUndecided(balance)) {
+    honoured = takeIn(budget, balance, report, false)
+    if (report.fence === shard.fence) grantWanted(budget, balance, shard, report, terms)
   }
-  if (report.fence === shard.fence) grantWanted(budget, balance, shard, report, terms)
   const scarce = isScarce(budget, terms.now)
   return grantTo(budget, balance, report, shard, { ...terms, scarce, honoured })
-}
-
-/** Gives a shard's region up: nothing more of its money is the shard's. What it has not told of is free again. */
-export function fenceShard(budget: CampaignBudget, balance: Balance, number: number): void {
-  const shard = farShard(budget, number)
-  for (const day of budget.days) {
-    const link = day.far?.[linkKey(number, shard.fence)]
-    if (link === undefined || link.closed === true) continue
-    const freed = unspent(link)
-    link.closed = true
-    link.returned = micros(link.returned + freed)
-    balance.reserved = micros(balance.reserved - freed)
-  }
-  shard.fence++
-}
-
-/**
- * After a restore from a backup: nothing is granted from the balance until each of `shards`, all that there may be, has
- * said what it was granted before. One of another incarnation is not believed to have said all.
- */
-export function beginIncarnation(
-  budget: CampaignBudget,
-  balance: Balance,
-  incarnation: number,
-  shards: readonly number[],
-): void {
-  assert(incarnation > (budget.incarnation ?? 0), 'an incarnation is newer than all before it')
-  const awaited = isAwaiting(budget)
-  budget.incarnation = incarnation
-  for (const number of shards) farShard(budget, number).echoed = incarnation - 1
-  if (!awaited && isAwaiting(budget)) balance.awaiting = (balance.awaiting ?? 0) + 1
-}
-
-function hearEcho(budget: CampaignBudget, balance: Balance, shard: FarShard, echoed: number): void {
-  const awaited = isAwaiting(budget)
-  shard.echoed = Math.max(shard.echoed, echoed)
-  if (awaited && !isAwaiting(budget)) balance.awaiting = Math.max(0, (balance.awaiting ?? 0) - 1)
-}
-
-function isAwaiting(budget: CampaignBudget): boolean {
-  const incarnation = budget.incarnation ?? 0
-  return incarnation > 0 && Object.values(budget.far ?? {}).some(shard => shard.echoed < incarnation)
 }
 
 /** A grant that nobody asked for: the campaign stopped or goes on, money became scarce, a restored one wants an echo. */
@@ -104,82 +60,16 @@ export function pushGrant(
   to: { readonly campaign: number; readonly shard: number },
   terms: { readonly now: number; readonly stopped: boolean; readonly pacing: number },
 ): ShardGrant {
+  const shard = farShard(budget, balance, to.shard)
+  takeTold(budget, balance)
+  raiseFences(budget, balance)
   const scarce = isScarce(budget, terms.now)
-  return grantTo(budget, balance, to, farShard(budget, to.shard), { ...terms, scarce, honoured: [] })
+  return grantTo(budget, balance, to, shard, { ...terms, scarce, honoured: [] })
 }
 
 /** A shard wanted more than there was, a moment ago: the others are to give back what they do not need. */
 export function isScarce(budget: CampaignBudget, now: number): boolean {
   return now - (budget.scarceAt ?? Number.NEGATIVE_INFINITY) < WANTED_MS
-}
-
-function farShard(budget: CampaignBudget, number: number): FarShard {
-  budget.far ??= {}
-  budget.far[number] ??= { fence: 0, echoed: budget.incarnation ?? 0, wantedAt: Number.NEGATIVE_INFINITY }
-  return budget.far[number]
-}
-
-function linkKey(shard: number, fence: number): string {
-  return `${shard}:${fence}`
-}
-
-function linkOf(day: DayBudget, shard: number, fence: number): FarLink {
-  const key = linkKey(shard, fence)
-  day.far ??= {}
-  day.far[key] ??= newLink()
-  return day.far[key]
-}
-
-/** The day that a shard speaks of. A parent restored from a backup may not have opened it yet. */
-function dayNamed(budget: CampaignBudget, said: DayTotals): DayBudget | null {
-  const known = budget.days.find(day => day.start === said.start)
-  if (known !== undefined) return known
-  const last = budget.days.at(-1)
-  // Older than all that is kept: nothing can be charged to it any more.
-  if (last !== undefined && said.start < last.start) return null
-  const day = newShardDay(said)
-  budget.days.push(day)
-  return day
-}
-
-function mergeReport(budget: CampaignBudget, balance: Balance, report: ShardReport, said: DayTotals): void {
-  const day = dayNamed(budget, said)
-  if (day === null) return
-  const link = linkOf(day, report.shard, report.fence)
-  const reserved = unspent(link)
-  const charged = netCharged(link)
-  mergeTotals(link, {
-    granted: micros(said.granted),
-    returned: micros(said.returned),
-    charged: micros(said.charged),
-    refunded: micros(said.refunded),
-  })
-  balance.reserved = micros(balance.reserved + unspent(link) - reserved)
-  balance.balance = micros(balance.balance - (netCharged(link) - charged))
-}
-
-/** What a region says of charges after it was given up: honoured once, from free money only. Null: not decided yet. */
-function settleClosed(
-  budget: CampaignBudget,
-  balance: Balance,
-  report: ShardReport,
-  said: DayTotals,
-): Micros | null {
-  const day = dayNamed(budget, said)
-  if (day === null) return micros(0)
-  const link = linkOf(day, report.shard, report.fence)
-  if (link.settled !== true) {
-    if ((balance.awaiting ?? 0) > 0) return null
-    link.closed = true
-    link.settled = true
-    const late = said.charged - said.refunded - netCharged(link)
-    const honoured = micros(Math.max(0, Math.min(late, grantable(budget, day, balance))))
-    link.granted = micros(link.granted + honoured)
-    link.charged = micros(link.charged + honoured)
-    balance.balance = micros(balance.balance - honoured)
-    assert(unspent(link) === 0, 'a closed link has nothing to spend')
-  }
-  return netCharged(link)
 }
 
 function grantWanted(
@@ -242,9 +132,10 @@ function grantTo(
     campaign: to.campaign,
     shard: to.shard,
     fence: shard.fence,
-    incarnation: budget.incarnation ?? 0,
+    incarnation: balance.incarnation ?? 0,
+    fences: { ...balance.fences },
     days,
-    undecided: (balance.awaiting ?? 0) > 0,
+    undecided: isUndecided(balance),
     stopped: said.stopped,
     scarce: said.scarce,
     pacing: said.pacing,

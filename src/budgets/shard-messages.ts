@@ -14,6 +14,13 @@ export interface DayTotals {
   readonly refunded: number
 }
 
+/** Of a link that a fence has closed. */
+export interface ClosedTotals extends DayTotals {
+  readonly fence: number
+  /** The incarnation of the campaign that has said last what stands of it; what does not is among `refunded`. */
+  readonly settled: number | null
+}
+
 /** What a shard would like to have unspent of a day, and what charges wait for that find no money there. */
 export interface Wanted {
   readonly start: number
@@ -29,7 +36,11 @@ export interface ShardReport {
   readonly fence: number
   /** The newest incarnation of the parent that it has heard: a restored parent waits for this echo. */
   readonly echoed: number
+  /** By shard of the campaign: the highest fence that it has heard of, its own and others'. */
+  readonly fences: Readonly<Record<number, number>>
   readonly days: readonly DayTotals[]
+  /** All that was charged under older fences, of days that are kept. */
+  readonly closed: readonly ClosedTotals[]
   readonly wanted: readonly Wanted[]
 }
 
@@ -39,6 +50,8 @@ export interface ShardGrant {
   readonly shard: number
   readonly fence: number
   readonly incarnation: number
+  /** Of all shards of the balance that were given up. Money that a fence has freed never travels without it. */
+  readonly fences: Readonly<Record<number, number>>
   readonly days: readonly {
     readonly day: string
     readonly start: number
@@ -53,6 +66,6 @@ export interface ShardGrant {
   readonly scarce: boolean
   /** Share of eligible requests that pacing lets nodes bid on, 0 to 1. */
   readonly pacing: number
-  /** What is honoured of the charges under an older fence, by day: the rest is to be reversed. */
+  /** What stands of the charges under an older fence, by day: the rest is to be reversed. */
   readonly honoured: readonly { readonly fence: number; readonly start: number; readonly charged: number }[]
 }
