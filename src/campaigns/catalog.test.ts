@@ -7,7 +7,7 @@ import { newSharedColumns, Stop } from './catalog-columns.ts'
 import { CatalogReader } from './catalog-reader.ts'
 import { newNumberTable, rowOf } from './catalog-table.ts'
 import { CatalogText, CHUNK_BYTES } from './catalog-text.ts'
-import { hash53 } from './targeting.ts'
+import { hash53, hash53Lowered } from './targeting.ts'
 
 const NOW = CREATED_AT + 86_400_000
 const funded = (campaign: Campaign): CatalogChange => ({
@@ -225,6 +225,14 @@ test('hashes of different texts differ, and a suffix hashes as the text that it 
   const texts = Array.from({ length: 200_000 }, (_, i) => `www.site${i}.example`)
   expect(new Set(texts.map(text => hash53(text))).size).toBe(texts.length)
   expect(hash53('a.example.com', 2)).toBe(hash53('example.com'))
+})
+
+test('a text hashes as its lower case, whatever its letters', () => {
+  for (let unit = 0; unit <= 0xffff; unit++) {
+    const text = `Shop${String.fromCharCode(unit)}.EXAMPLE`
+    if (hash53Lowered(text) !== hash53(text.toLowerCase())) throw new Error(`unit ${unit}`)
+  }
+  expect(hash53Lowered('')).toBe(hash53(''))
 })
 
 test("an ad's slot is found at the ad's own place in its campaign, however its ads are laid out", () => {

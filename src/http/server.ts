@@ -4,7 +4,7 @@ import type { FullRequest } from '../serving/full-evaluation.ts'
 import type { Serving } from '../serving/serve.ts'
 import type { ImpressionIds } from '../tracking/impression-ids.ts'
 import { newAnswers } from './edge/ad-forms.ts'
-import { type AuctionDependencies, handleAuction } from './edge/auction-handler.ts'
+import { type AuctionDependencies, auctionHandler } from './edge/auction-handler.ts'
 import type { EdgeDependencies } from './edge/dependencies.ts'
 import { handleIngest, INGEST_BYTES_MAX } from './edge/ingest-handler.ts'
 import type { RequestCounts } from './edge/request-counts.ts'
@@ -50,6 +50,7 @@ export function startServer(options: ServerOptions): RunningServer {
     sampler: new Sampler(options.sample),
     answers: newAnswers(edge),
   }
+  const handleAuction = auctionHandler(auction)
   const metrics = new Metrics(edge.counters, status)
   const live = new LiveSeconds(edge.counters, status)
   /** What is the same for all who ask. */
@@ -91,7 +92,7 @@ export function startServer(options: ServerOptions): RunningServer {
       const { method } = request
       // Before the length is looked at: auctions have a limit of their own, and are most of what comes.
       if (path === '/openrtb2/auction') {
-        return method === 'POST' ? handleAuction(auction, request) : notAllowed('POST')
+        return method === 'POST' ? handleAuction(request) : notAllowed('POST')
       }
       if (!isRead(method) && Number(request.headers.get('content-length') ?? 0) > INGEST_BYTES_MAX) {
         return problemResponse(413, `A body may have ${INGEST_BYTES_MAX} bytes.`)

@@ -1,4 +1,11 @@
-import { attributeMask, currencyKey, hash53, SIDE_MAX, sizeKey } from '../campaigns/targeting.ts'
+import {
+  attributeMask,
+  currencyKey,
+  hash53,
+  hash53Lowered,
+  SIDE_MAX,
+  sizeKey,
+} from '../campaigns/targeting.ts'
 import { HashSet53 } from './hash-set.ts'
 
 /** Values of one kind that a request may have and we look at; what lies beyond is not matched. */
@@ -111,7 +118,7 @@ export class RequestView {
 
   /** An app's bundle is targeted as a domain is, as a whole. */
   addBundle(bundle: string): void {
-    if (this.domainCount < VALUES_MAX) this.domains[this.domainCount++] = hash53(bundle.toLowerCase())
+    if (this.domainCount < VALUES_MAX) this.domains[this.domainCount++] = hash53Lowered(bundle)
   }
 
   /** `IAB1-2` is in `IAB1` as well. */
@@ -131,7 +138,7 @@ export class RequestView {
   }
 
   blockAdvertiser(domain: string): void {
-    this.blockedDomains.add(hash53(domain.toLowerCase()))
+    this.blockedDomains.add(hash53Lowered(domain))
   }
 
   blockCategory(category: string): void {
@@ -140,7 +147,7 @@ export class RequestView {
 
   /** What the placement or its publisher blocks. */
   blockAdvertiserHere(domain: string): void {
-    this.impBlockedDomains.add(hash53(domain.toLowerCase()))
+    this.impBlockedDomains.add(hash53Lowered(domain))
   }
 
   blockCategoryHere(category: string): void {

@@ -4,7 +4,7 @@ import { plainAd, plainCampaign } from '../../../test/random-campaigns.ts'
 import { MemoryLog } from '../../adapters/memory/log.ts'
 import type { Campaign } from '../../campaigns/campaign.ts'
 import { readTokenBody } from '../../records/token-body.ts'
-import { AUCTION_BYTES_MAX, handleAuction } from './auction-handler.ts'
+import { AUCTION_BYTES_MAX, auctionHandler } from './auction-handler.ts'
 import { RequestCounts, ROWS_TAKEN_MAX } from './request-counts.ts'
 import { BROWSER, NOW, PARTITIONS, PLACEMENT, PUBLISHER, TestEdge } from './test-edge.ts'
 
@@ -17,8 +17,7 @@ const IMP = { id: '1', tagid: PLACEMENT.id, banner: { w: 300, h: 250 } }
 const REQUEST = { id: 'request "1"', imp: [IMP] }
 
 function post(world: World, body: BodyInit, headers: Record<string, string> = {}) {
-  return handleAuction(
-    world.auction,
+  return auctionHandler(world.auction)(
     new Request('http://x/openrtb2/auction', { method: 'POST', body, headers }),
   )
 }
@@ -119,6 +118,17 @@ test('a request that breaks the standard is told which fields do', async () => {
 test('a body in gzip is the body', async () => {
   const packed = gzipSync(JSON.stringify(REQUEST))
   expect(await bidsOf(await post(edgeOver(), packed, { 'content-encoding': 'gzip' }))).toHaveLength(1)
+})
+
+test('bids of several impressions are one answer, whichever of them bid', async () => {
+  const world = edgeOver([1, 2, 3].map(sequence => plainCampaign(sequence)))
+  const other = { ...IMP, banner: { w: 728, h: 90 } }
+  for (const bidding of ['111', '110', '101', '011', '100', '010', '001', '000']) {
+    const imp = [...bidding].map((bids, i) => ({ ...(bids === '1' ? IMP : other), id: `imp "${i}"` }))
+    const bids = await bidsOf(await ask(world, { ...REQUEST, imp }))
+    const expected = imp.filter((_, i) => bidding[i] === '1').map(({ id }) => id)
+    expect(bids.map(bid => bid['impid'])).toEqual(expected)
+  }
 })
 
 const euros = plainCampaign(2, { currency: 'EUR' })

@@ -1,21 +1,31 @@
 import { gunzipSync } from 'node:zlib'
 
 /** A body that was read: its text, or the status and the reason of its refusal. */
-export type ReadBody =
-  | { readonly text: string }
-  | { readonly status: 400 | 413 | 415; readonly detail: string }
+export type ReadBody = { readonly text: string } | RefusedBody
+
+export interface RefusedBody {
+  readonly status: 400 | 413 | 415
+  readonly detail: string
+}
 
 /** What is read of a body that is refused, and thrown away. */
 const DRAINED_BYTES_MAX = 16 << 20
 
 /** The text of a body of at most `bytesMax` bytes, as it comes and, where it is gzip, when it is inflated. */
 export function readBody(request: Request, bytesMax: number): Promise<ReadBody> {
+  const text = usualText(request, bytesMax)
+  return text === null ? readWithCare(request, bytesMax).catch(brokenOff) : text.then(whole, brokenOff)
+}
+
+/**
+ * The text of a body of the usual kind: as it is, of a length that was given and is within the limit. The server holds
+ * the sender to that length. Null for any other body, which `readBody` takes; rejected where the body breaks off.
+ */
+export function usualText(request: Request, bytesMax: number): Promise<string> | null {
   const { headers } = request
   const length = headers.get('content-length')
-  const isPlain = headers.get('content-encoding') === null
-  // The usual case, read at once: the server holds the sender to the length that it gave.
-  if (isPlain && length !== null && Number(length) <= bytesMax) return request.text().then(whole, brokenOff)
-  return readWithCare(request, bytesMax).catch(brokenOff)
+  if (length === null || Number(length) > bytesMax || headers.get('content-encoding') !== null) return null
+  return request.text()
 }
 
 function whole(text: string): ReadBody {
@@ -23,7 +33,7 @@ function whole(text: string): ReadBody {
 }
 
 /** The sender went away: nobody hears the answer, and it is no fault of ours to be logged. */
-function brokenOff(): ReadBody {
+export function brokenOff(): RefusedBody {
   return { status: 400, detail: 'The body broke off.' }
 }
 
