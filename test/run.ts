@@ -3,7 +3,8 @@
  * `bun test/run.ts [path ...]`; `--timeout MS` is the limit of one test.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { areCaptured } from './captured-requests.ts'
 
@@ -17,11 +18,19 @@ if (!areCaptured) console.log('The captured requests are not here: made-up ones 
 const root = join(import.meta.dir, '..')
 const { paths, timeoutMs } = parseArguments(process.argv.slice(2))
 
+// Temporary files go to a folder of the run's own: what a test leaves there is its fault, and nobody else's.
+const temporary = mkdtempSync(join(tmpdir(), 'farthing-test-'))
+
 // A process group of its own: a test may have started servers, and they must end with the run.
 const child = spawn(
   process.execPath,
   ['test', `--timeout=${timeoutMs}`, '--path-ignore-patterns=test/cluster/**', ...paths],
-  { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
+  {
+    cwd: root,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TMPDIR: temporary },
+  },
 )
 
 let tail = ''
@@ -54,6 +63,8 @@ const exitCode = await new Promise<number | null>(resolve => {
 })
 clearTimeout(limit)
 killGroup(child)
+const left = readdirSync(temporary)
+rmSync(temporary, { recursive: true, force: true, maxRetries: 3 })
 report(countsOf(tail), exitCode)
 
 function report(counts: { passed: number; failed: number } | null, code: number | null): never {
@@ -63,6 +74,9 @@ function report(counts: { passed: number; failed: number } | null, code: number 
   if (fault === null && counts === null) fault = `bun test ended with ${code} and no summary`
   if (fault === null && passed + failed === 0) fault = 'no test ran'
   if (fault === null && code !== 0 && failed === 0) fault = `bun test ended with ${code}`
+  // After a failure the rest is not to be wondered at.
+  if (fault === null && failed === 0 && left.length > 0)
+    fault = `tests left temporary files behind: ${left.join(', ')}`
   if (fault !== null) {
     console.error(`\n${fault}`)
     failed++

@@ -1,5 +1,5 @@
-import { expect, test } from 'bun:test'
-import { mkdtempSync, statSync } from 'node:fs'
+import { afterEach, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TOKEN_BODY_BYTES, TOKEN_BODY_VERSION } from '../records/token-body.ts'
@@ -7,7 +7,17 @@ import { TokenSigner } from '../tracking/token.ts'
 import { noteAdminShown, openKeys, rotateKeys } from './signing-keys.ts'
 import { nativeMac } from './signing-mac.ts'
 
-const folder = () => mkdtempSync(join(tmpdir(), 'farthing-keys-'))
+const folders: string[] = []
+afterEach(() => {
+  for (const path of folders.splice(0)) rmSync(path, { recursive: true })
+})
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'farthing-keys-'))
+  folders.push(path)
+  return path
+}
+
 const signerOf = (path: string) => new TokenSigner(openKeys(path).signing, nativeMac)
 
 function tokenOf(signer: TokenSigner): string {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { requestLines } from '../../../test/captured-requests.ts'
@@ -48,9 +48,13 @@ test('a table that is absent or broken is a coded error that names the file', ()
       return error instanceof CountryTableError && error.message.includes(path) ? error.code : error
     }
   }
-  const folder = mkdtempSync(join(tmpdir(), 'geo-'))
+  const folder = mkdtempSync(join(tmpdir(), 'farthing-geo-'))
   const broken = join(folder, 'broken.mmdb')
   writeFileSync(broken, 'no table')
-  expect(code(join(folder, 'absent.mmdb'))).toBe('unreadable')
-  expect(code(broken)).toBe('malformed')
+  try {
+    expect(code(join(folder, 'absent.mmdb'))).toBe('unreadable')
+    expect(code(broken)).toBe('malformed')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
