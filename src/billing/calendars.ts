@@ -1,7 +1,7 @@
 import { campaignDay } from '../campaigns/schedule.ts'
 import { DAY_MS } from '../core/time.ts'
 import type { DaysRecord } from '../records/events.ts'
-import type { Partition } from './partition.ts'
+import type { CalendarDay, Partition } from './partition.ts'
 
 /** A calendar reaches at least this far ahead; where it does not, it is made anew. */
 const AHEAD_MS = DAY_MS
@@ -15,8 +15,7 @@ export function calendarsMissing(partition: Partition, now: number): DaysRecord[
   for (const budget of partition.budgets.values()) zones.add(budget.timeZone)
   const missing: DaysRecord['zones'][number][] = []
   for (const timeZone of zones) {
-    const known = partition.head.calendars[timeZone]
-    if (known !== undefined && known[0]!.start <= now && known.at(-1)!.end > now + AHEAD_MS) continue
+    if (reachesAhead(partition.head.calendars[timeZone], now)) continue
     let day = campaignDay(timeZone, now - DAY_MS)
     const days = [day]
     while (day.end <= now + 2 * DAY_MS) {
@@ -26,4 +25,8 @@ export function calendarsMissing(partition: Partition, now: number): DaysRecord[
     missing.push({ timeZone, days })
   }
   return missing
+}
+
+export function reachesAhead(known: readonly CalendarDay[] | undefined, now: number): boolean {
+  return known !== undefined && known[0]!.start <= now && known.at(-1)!.end > now + AHEAD_MS
 }

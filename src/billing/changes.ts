@@ -127,8 +127,12 @@ export class Changes {
     this.applied.set(lineOf(source, target), { source, target, sequence })
   }
 
-  touchBudget(partition: number, campaign: number): void {
-    setOf(this.budgets, partition).add(campaign)
+  touchBudget(
+    partition: { readonly number: number; readonly unsettled: Set<number> },
+    campaign: number,
+  ): void {
+    setOf(this.budgets, partition.number).add(campaign)
+    partition.unsettled.add(campaign)
   }
 
   touchBalance(partition: number, advertiser: number): void {

@@ -78,7 +78,7 @@ export function settleClick(turn: Turn, token: TokenBody, payload: DataView, at:
     refuseClick(turn, token, payload, at, Reason.budgetExhausted)
     return
   }
-  changes.touchBudget(partition.number, token.campaign)
+  changes.touchBudget(partition, token.campaign)
   changes.touchBalance(partition.number, money.advertiser)
   const publisherAmount = shareOf(amount, token.sharePpm)
   addEntry(turn, {

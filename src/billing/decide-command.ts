@@ -102,7 +102,7 @@ function applyCampaign(turn: Turn, number: number, campaign: Campaign): void {
     partition.budgets.set(number, budget)
   } else Object.assign(budget, terms)
   if (campaign.paused || campaign.archived) releaseLease(turn, number)
-  changes.touchBudget(partition.number, number)
+  changes.touchBudget(partition, number)
   changes.catalog.push({ kind: 'campaign', campaign, money: { stopped: budget.stopped } })
   judgeCampaign(turn, number)
 }
@@ -114,7 +114,7 @@ export function releaseLease(turn: Turn, campaign: number): void {
   if (money === null) return
   releaseLeases(money.budget, partition.head.time)
   rebalance(money.budget, money.balance, partition.head.time)
-  changes.touchBudget(partition.number, campaign)
+  changes.touchBudget(partition, campaign)
   changes.touchBalance(partition.number, money.advertiser)
   changes.leases.push({ kind: 'released', partition: partition.number, campaign, thousandths: null })
 }
@@ -125,9 +125,11 @@ export function judgeCampaign(turn: Turn, campaign: number): void {
   const money = budgetOf(partition, campaign)
   if (money === null) return
   const stopped = stopReason(money.budget, money.balance, partition.head.time)
+  if (stopped === 'exhaustedDaily') partition.wakeWithDay(campaign, money.budget)
+  else partition.exhaustedDaily.delete(campaign)
   if (stopped === money.budget.stopped) return
   money.budget.stopped = stopped
-  changes.touchBudget(partition.number, campaign)
+  changes.touchBudget(partition, campaign)
   if (stopped !== null) releaseLease(turn, campaign)
   changes.catalog.push({ kind: 'money', campaignId: formatId('campaign', campaign), money: { stopped } })
 }
@@ -209,7 +211,7 @@ function decideRefund(turn: Turn, command: Command, findCharge: FindCharge): Out
   const publisherAfter = shareOfPart(charge.publisherMicros, refundedAfter, charge.amountMicros)
   const publisherAmount = micros(publisherAfter - charge.refundedPublisherMicros)
   refund(money.budget, money.balance, charge.chosenAt, micros(amount))
-  changes.touchBudget(partition.number, charge.campaign)
+  changes.touchBudget(partition, charge.campaign)
   changes.touchBalance(partition.number, money.advertiser)
   if (charge.isReserved) closeBlock(turn, money.currency)
   const entry = addEntry(turn, {

@@ -89,7 +89,7 @@ function chargeCpm(turn: Turn, token: TokenBody, payload: DataView, at: number, 
   const price: CpmMicros = cpmMicros(token.priceMicros)
   const cost = chargeImpression(money.budget, day, money.balance, price, chosenAt)
   if (cost === null) return false
-  changes.touchBudget(partition.number, token.campaign)
+  changes.touchBudget(partition, token.campaign)
   changes.touchBalance(partition.number, money.advertiser)
 
   const publisherAmount = shareOf(cost, token.sharePpm)

@@ -154,3 +154,24 @@ describe('ingested clicks', () => {
     expect(world.count('dead_letter')).toBe(4)
   })
 })
+
+test.each([
+  ['without a break', false],
+  ['after a restart', true],
+])('a campaign that spent its day serves again within two seconds of midnight, %s', async (_, restarts) => {
+  const of = await world.campaign(250_000)
+  await world.command('patchCampaign', of.campaign, { budget: { dailyMicros: 250_000 } })
+  await effects(of, 1, ['a'])
+  const stops = () =>
+    world.told
+      .flatMap(({ catalog }) => catalog)
+      .flatMap(change => (change.kind === 'money' ? change.money : []))
+  expect(stops().at(-1)).toEqual({ stopped: 'exhaustedDaily' })
+  const midnight = Date.parse('2026-11-25T00:00:00.000Z')
+  while (world.now < midnight - 40_000) await world.pass(39_000)
+  if (restarts) await world.restart()
+  while (world.now < midnight - 1000) await world.pass(500)
+  expect(stops().at(-1)).toEqual({ stopped: 'exhaustedDaily' })
+  while (world.now < midnight + 2000) await world.pass(500)
+  expect(stops().at(-1)).toEqual({ stopped: null })
+})

@@ -36,7 +36,7 @@ export function decideIngested(turn: Turn, event: Ingested): void {
       return
     }
     money.budget.remainder = cost.remainder
-    changes.touchBudget(partition.number, event.campaign)
+    changes.touchBudget(partition, event.campaign)
     changes.touchBalance(partition.number, money.advertiser)
     const publisherAmount = shareOf(cost.cost, event.sharePpm)
     const { eventId } = event

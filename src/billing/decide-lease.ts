@@ -1,5 +1,5 @@
 import { type CampaignBudget, rebalance, takeLease } from '../budgets/budget.ts'
-import { endLease, isReserving, openEpoch, reportChosen, unlease } from '../budgets/shard.ts'
+import { endLease, isReserving, openEpoch, reportChosen, settledUntil, unlease } from '../budgets/shard.ts'
 import type { ChosenRecord, EpochOpenedRecord, LeaseTakenRecord } from '../records/events.ts'
 import { type BudgetOf, budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
@@ -19,7 +19,7 @@ export function decideEpochOpened(turn: Turn, opened: EpochOpenedRecord): void {
     if (money === null || !isReserving(money.budget)) continue
     openEpoch(money.budget, epoch, partition.head.time, drainMs ?? 0)
     rebalance(money.budget, money.balance, partition.head.time)
-    changes.touchBudget(partition.number, campaign)
+    changes.touchBudget(partition, campaign)
     changes.touchBalance(partition.number, money.advertiser)
   }
 }
@@ -44,7 +44,7 @@ export function decideLeaseTaken(turn: Turn, record: LeaseTakenRecord): void {
       }
     }
     // Written even where nothing was granted: the epoch may have changed.
-    changes.touchBudget(partition.number, lease.campaign)
+    changes.touchBudget(partition, lease.campaign)
     changes.touchBalance(partition.number, money.advertiser)
     if (granted > 0) partition.reserving.add(lease.campaign)
     if (lease.amountMicros < 0) continue
@@ -69,17 +69,29 @@ export function decideChosen(turn: Turn, record: ChosenRecord): void {
     endLeases(turn, report.campaign, money)
     rebalance(money.budget, money.balance, partition.head.time)
     partition.reserving.add(report.campaign)
-    changes.touchBudget(partition.number, report.campaign)
+    changes.touchBudget(partition, report.campaign)
     changes.touchBalance(partition.number, money.advertiser)
   }
 }
 
-/** Holds lapse with time, and days end. Campaigns with nothing reserved are left alone until they lease again. */
+/**
+ * Holds lapse with time, and days end. Campaigns with nothing reserved are left alone until they lease again; those with
+ * leases alone, until the day ends: 100,000 of them took 40 ms a second. To go through one more changes nothing, so that
+ * it does not matter to a replay which ones a restart takes in.
+ */
 export function sweepReserves(turn: Turn): void {
   const { partition, changes } = turn
-  for (const campaign of inOrder(partition.reserving)) {
-    const money = budgetOf(partition, campaign)
-    if (money === null) continue
+  const { unsettled, reserving, head } = partition
+  if (head.time >= partition.leasesEndAt) {
+    partition.leasesEndAt = Number.POSITIVE_INFINITY
+    for (const campaign of reserving) unsettled.add(campaign)
+  }
+  for (const campaign of inOrder(unsettled)) {
+    const money = reserving.has(campaign) ? budgetOf(partition, campaign) : null
+    if (money === null) {
+      unsettled.delete(campaign)
+      continue
+    }
     const before = money.balance.reserved
     const heldBefore = holdsOf(money.budget)
     endLeases(turn, campaign, money)
@@ -87,10 +99,14 @@ export function sweepReserves(turn: Turn): void {
     const isOver = !isReserving(money.budget)
     // Written where it is over, too, though no money moved: else a restart finds it reserving still, and a replay not.
     if (isOver || money.balance.reserved !== before || holdsOf(money.budget) !== heldBefore) {
-      changes.touchBudget(partition.number, campaign)
+      changes.touchBudget(partition, campaign)
       changes.touchBalance(partition.number, money.advertiser)
     }
-    if (isOver) partition.reserving.delete(campaign)
+    if (isOver) reserving.delete(campaign)
+    const endsAt = isOver ? Number.POSITIVE_INFINITY : settledUntil(money.budget)
+    if (endsAt <= head.time) continue
+    unsettled.delete(campaign)
+    partition.leasesEndAt = Math.min(partition.leasesEndAt, endsAt)
   }
 }
 
@@ -114,6 +130,6 @@ function holdsOf({ days }: CampaignBudget): number {
 }
 
 /** Who comes first gets scarce money: the order must be the same after a restart. */
-function inOrder(campaigns: ReadonlySet<number>): number[] {
+export function inOrder(campaigns: ReadonlySet<number>): number[] {
   return [...campaigns].sort((a, b) => a - b)
 }

@@ -18,7 +18,7 @@ import type { EpochOpenedRecord, TimePassedRecord } from '../records/events.ts'
 import { EFFECTS_BYTES, writeEffectsHeader } from '../records/ingested.ts'
 import { BrokenRecord, RecordKind } from '../records/record.ts'
 import { partEnd, RecordBuffer } from '../records/record-buffer.ts'
-import { calendarsMissing } from './calendars.ts'
+import { calendarsMissing, reachesAhead } from './calendars.ts'
 import { Changes } from './changes.ts'
 import { decide, type Lookups } from './decide.ts'
 import { BLOCK_SECONDS, closesAt } from './decide-block.ts'
@@ -108,6 +108,8 @@ const LEASES_PER_RECORD = 5000
 /** Of what is appended at once, and about what may wait for it: the log refuses more than it can hold. */
 const OUTGOING_BYTES_MAX = 4 << 20
 const CALENDAR_CHECK_MS = 30_000
+/** A partition with nothing that waits for time hears of it this often. */
+const IDLE_TICK_MS = 30_000
 /** For so long after a campaign found no money, the others on its balance give back what they do not use. */
 const STARVED_MS = 10_000
 /** A log that did not take records is asked again after this. */
@@ -309,7 +311,7 @@ export class Decider {
     })
     for (const { row, requests } of changes.requests.values())
       this.curve.observe(row[0]! * MINUTE_MS, requests)
-    if (changes.catalog.some(change => change.kind === 'campaign')) this.checkCalendars(now)
+    if (changes.catalog.some(change => this.isInNewZone(change))) this.checkCalendars(now)
   }
 
   /** A campaign found no money. Where its balance is what is short, its siblings are to give back what they do not use. */
@@ -384,10 +386,15 @@ export class Decider {
   /** Partitions where nothing happens must see time pass, too: blocks close, deadlines come, holds lapse. */
   private tick(now: number): void {
     for (const partition of this.partitions) {
-      const { number, head, openBlocks, held, reserving } = partition
+      const { number, head, openBlocks, held, unsettled, leasesEndAt, wakesAt } = partition
       if (now - head.time < 1000) continue
       if (now - head.time > STEP_MS_MAX) this.logTimePassed(partition, now)
-      else if (openBlocks.size > 0 || held.size > 0 || reserving.size > 0 || now - head.time > 30_000) {
+      else if (
+        openBlocks.size + held.size + unsettled.size > 0 ||
+        now >= leasesEndAt ||
+        now >= wakesAt ||
+        now - head.time > IDLE_TICK_MS
+      ) {
         this.buffer.json(RecordKind.tick, number, now, {})
       }
     }
@@ -419,6 +426,13 @@ export class Decider {
       const zones = calendarsMissing(partition, now)
       if (zones.length > 0) this.buffer.json(RecordKind.days, partition.number, now, { zones })
     }
+  }
+
+  /** Whether its partition has no days of its time zone: to look at all campaigns for each new one took most of making it. */
+  private isInNewZone(change: CatalogChange): boolean {
+    if (change.kind !== 'campaign') return false
+    const { calendars } = this.partitions[campaignNumber(change) % PARTITIONS_MAX]!.head
+    return !reachesAhead(calendars[change.campaign.schedule.timeZone], this.options.clock.now())
   }
 
   private sendEffect({ source, target, sequence }: Line, effect: unknown): void {

@@ -32,7 +32,7 @@ export function dayFor(turn: Turn, campaign: number, money: BudgetOf, at: number
   if (budget.days.includes(day)) return day
   budget.days.push(day)
   foldDays(budget, money.balance)
-  turn.changes.touchBudget(turn.partition.number, campaign)
+  turn.changes.touchBudget(turn.partition, campaign)
   turn.changes.touchBalance(turn.partition.number, money.advertiser)
   return day
 }

@@ -1,5 +1,6 @@
 import type { Balance } from '../budgets/balance.ts'
 import type { CampaignBudget } from '../budgets/budget.ts'
+import { dayAt, isReserving } from '../budgets/shard.ts'
 import type { Advertiser, ApiKey, Campaign, Placement, Publisher } from '../campaigns/campaign.ts'
 import { type EntityKind, entityNumber, parseId } from '../core/ids.ts'
 import type { CommandOutcome, EntityTable } from '../ports/control.ts'
@@ -115,8 +116,17 @@ export class Partition {
   readonly held = new Map<string, HeldClick>()
   /** Claims of idempotency keys that this partition owns: the outcome, or null while the command is on its way. */
   readonly claims = new Map<string, Claim>()
-  /** Campaigns with something reserved: their holds lapse with time. */
+  /** Campaigns with something reserved: time will give it back. */
   readonly reserving = new Set<number>()
+  /**
+   * Those whose reserve has to be gone through: changed since the last time, or with holds that lapse. The rest have
+   * leases alone, which end at `leasesEndAt` at the earliest. After a start, all of them.
+   */
+  readonly unsettled = new Set<number>()
+  leasesEndAt = Number.POSITIVE_INFINITY
+  /** Campaigns that have spent the day's cap: the next day wakes them, at `wakesAt` at the earliest. */
+  readonly exhaustedDaily = new Set<number>()
+  wakesAt = Number.POSITIVE_INFINITY
 
   constructor(
     readonly number: number,
@@ -135,6 +145,22 @@ export class Partition {
     const known = this.entities[kind].has(number)
     this.entities[kind].set(number, entity)
     if (kind === 'campaign') this.indexCampaign(number, entity as Campaign, known)
+  }
+
+  /** Takes a campaign's money in, as read from the store. */
+  putBudget(campaign: number, budget: CampaignBudget): void {
+    this.budgets.set(campaign, budget)
+    if (budget.stopped === 'exhaustedDaily') this.wakeWithDay(campaign, budget)
+    if (!isReserving(budget)) return
+    this.reserving.add(campaign)
+    this.unsettled.add(campaign)
+  }
+
+  /** Exhausted without a day, its cap is below its price: an edit wakes it, no day does. */
+  wakeWithDay(campaign: number, budget: CampaignBudget): void {
+    this.exhaustedDaily.add(campaign)
+    const end = dayAt(budget, this.head.time)?.end ?? Number.POSITIVE_INFINITY
+    this.wakesAt = Math.min(this.wakesAt, end)
   }
 
   /** 0 for a campaign that is not known. */

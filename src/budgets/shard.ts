@@ -245,6 +245,20 @@ export function refundDay(day: ShardDay, amount: Micros): void {
   assertLink(day.link)
 }
 
+/**
+ * Until when time alone changes nothing: the end of the first day of which money is leased. Negative infinity where
+ * holds lapse, or more or less is reserved than R, so that the next look may ask for some or give some back.
+ */
+export function settledUntil(shard: Shard): number {
+  let until = Number.POSITIVE_INFINITY
+  for (const day of shard.days) {
+    const holds = day.renders.length > 0 || day.clicks !== undefined || day.draining !== undefined
+    if (holds || unspent(day.link) !== Math.ceil(day.leaseLeft / 1000)) return Number.NEGATIVE_INFINITY
+    if (day.leaseLeft > 0) until = Math.min(until, day.end)
+  }
+  return until
+}
+
 /** Whether anything is out with nodes or held for what they chose: time will give it back. */
 export function isReserving(shard: Shard): boolean {
   return shard.days.some(

@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
 import { ALWAYS, CREATED_AT, plainAd, plainCampaign, randomFrom } from '../../test/random-campaigns.ts'
 import { formatId, parseId } from '../core/ids.ts'
-import type { Campaign, CatalogChange } from './campaign.ts'
-import { CatalogBuilder } from './catalog.ts'
+import type { Campaign, CampaignMoney, CatalogChange } from './campaign.ts'
+import { CatalogBuilder, stopBits } from './catalog.ts'
 import { newSharedColumns, Stop } from './catalog-columns.ts'
 import { CatalogReader } from './catalog-reader.ts'
 import { newNumberTable, rowOf } from './catalog-table.ts'
@@ -98,6 +98,53 @@ test('a campaign that was left out while it was stopped is listed once it may be
   builder.refresh(NOW + 5000)
   expect(shared.stopped[1]).toBe(0)
   expect(builder.build(NOW + 5000)!.lists.offers.length).toBe(1)
+})
+
+test('schedules, money, edits and a clock that is set stop and wake campaigns within the next second', () => {
+  const { builder, shared } = open(0)
+  const random = randomFrom(7)
+  const hour = (at: number) => `${String(at % 24).padStart(2, '0')}:00`
+  const at = (shift: number) => new Date(NOW + shift).toISOString()
+  const drawn = (sequence: number): Campaign => {
+    const first = Math.floor(random() * 24)
+    const dayparts = [{ days: [1, 2, 3, 4, 5, 6, 7], from: hour(first), to: hour(first + 1) }]
+    const schedules = [
+      ALWAYS,
+      { ...ALWAYS, startAt: at(3600_000 * random()) },
+      { ...ALWAYS, endAt: at(7200_000 * random()) },
+      { ...ALWAYS, timeZone: 'Asia/Kathmandu', dayparts },
+    ]
+    return plainCampaign(sequence, { schedule: schedules[sequence % 4]!, paused: random() < 0.1 })
+  }
+  const money = new Map<number, CampaignMoney>()
+  const campaigns = new Map<number, Campaign>()
+  const put = (campaign: Campaign, now: number) => {
+    const number = parseId('campaign', campaign.id)!
+    campaigns.set(number, campaign)
+    if (!money.has(number)) money.set(number, { stopped: null })
+    builder.apply([{ kind: 'campaign', campaign, money: money.get(number)! }], now)
+  }
+  for (let sequence = 1; sequence <= 60; sequence++) put(drawn(sequence), NOW)
+  builder.build(NOW)
+  let now = NOW
+  for (let second = 0; second < 9000; second++) {
+    now += random() < 0.001 ? Math.floor((random() - 0.5) * 7200_000) : 1000
+    const number = 256 * (1 + Math.floor(random() * 60))
+    if (random() < 0.01) put({ ...drawn(number / 256), version: second + 2 }, now)
+    if (random() < 0.01) {
+      money.set(number, { stopped: random() < 0.5 ? null : 'exhausted' })
+      builder.apply(
+        [{ kind: 'money', campaignId: formatId('campaign', number), money: money.get(number)! }],
+        now,
+      )
+    }
+    builder.refresh(now)
+    for (const [of, campaign] of campaigns) {
+      const stopped = shared.stopped[builder.of(of)!.slot]!
+      if (stopped !== stopBits(campaign, money.get(of)!, now))
+        throw new Error(`campaign ${of} in second ${second}`)
+    }
+  }
 })
 
 test('lists are built anew without the stopped once there are too many of them', () => {

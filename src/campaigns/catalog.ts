@@ -12,7 +12,7 @@ import {
   layOut,
 } from './catalog-layout.ts'
 import { CatalogText } from './catalog-text.ts'
-import { scheduleState } from './schedule.ts'
+import { scheduleHoldsUntil, scheduleState } from './schedule.ts'
 
 export type { CatalogSnapshot } from './catalog-layout.ts'
 
@@ -43,6 +43,8 @@ interface Entry {
   /** Whether its newest layout is in the lists. */
   listed: boolean
   stopped: number
+  /** When its schedule may open or close it next. */
+  turnsAt: number
 }
 
 /** A base in the making. */
@@ -74,6 +76,7 @@ export class CatalogBuilder {
   private readonly boundsPpb = new Uint32Array(AD_SLOTS_MAX)
   private text = new CatalogText()
   private rateCursor = 0
+  private refreshedAt = Number.NEGATIVE_INFINITY
   /** Those whose schedule can open and close them. */
   private readonly timed = new Set<Entry>()
   /** Changed since the base. */
@@ -126,7 +129,10 @@ export class CatalogBuilder {
 
   /** Once a second: opens and closes by schedule. */
   refresh(now: number): void {
-    for (const entry of this.timed) this.restop(entry, now)
+    // A clock that was set back has to be followed, too.
+    const all = now < this.refreshedAt
+    this.refreshedAt = now
+    for (const entry of this.timed) if (all || now >= entry.turnsAt) this.restop(entry, now)
     this.followRates()
   }
 
@@ -212,7 +218,7 @@ export class CatalogBuilder {
     const compiled = compileCampaign(campaign, { campaign: slot, ads: adSlots }, this.text)
     if (entry === undefined) {
       this.columns.campaignNumbers[slot] = number
-      entry = { campaign, money, compiled, adSlots, listed: false, stopped: 0 }
+      entry = { campaign, money, compiled, adSlots, listed: false, stopped: 0, turnsAt: 0 }
       this.entries.set(number, entry)
       this.inOrder.push(entry)
     } else Object.assign(entry, { campaign, money, compiled, adSlots })
@@ -238,6 +244,7 @@ export class CatalogBuilder {
 
   /** Writes why the campaign may not be chosen now; one that may be and is in no list becomes a change. */
   private restop(entry: Entry, now: number): void {
+    entry.turnsAt = scheduleHoldsUntil(entry.campaign.schedule, now)
     const stopped = stopBits(entry.campaign, entry.money, now)
     if (stopped === entry.stopped) return
     if (entry.listed) this.stoppedListed += Number(stopped !== 0) - Number(entry.stopped !== 0)

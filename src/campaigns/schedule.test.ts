@@ -1,6 +1,8 @@
 import { expect, test } from 'bun:test'
+import { pick, type Random, randomFrom } from '../../test/random-campaigns.ts'
+import { MINUTE_MS } from '../core/time.ts'
 import type { Campaign, Schedule } from './campaign.ts'
-import { campaignDay, campaignStatus, scheduleState } from './schedule.ts'
+import { campaignDay, campaignStatus, scheduleHoldsUntil, scheduleState } from './schedule.ts'
 
 const hours = (zone: string, at: string) => {
   const { start, end } = campaignDay(zone, Date.parse(at))
@@ -128,6 +130,47 @@ test('start is within the schedule, end is not', () => {
   expect(scheduleState(terms, Date.parse('2026-11-30T23:59:59.999Z'))).toBe('open')
   expect(scheduleState(terms, Date.parse('2026-12-01T00:00:00.000Z'))).toBe('ended')
 })
+
+test('a schedule is in one state for as long as it is said to hold', () => {
+  for (let seed = 1; seed <= 200; seed++) {
+    const random = randomFrom(seed)
+    // Around the changes of clocks of these zones.
+    const from = Date.parse(
+      pick(random, ['2026-03-28T00:00:00Z', '2026-10-03T12:00:00Z', '2026-10-24T20:00:00Z']),
+    )
+    const terms = randomSchedule(random, from)
+    for (let at = from; at < from + 2880 * MINUTE_MS; at += 1 + Math.floor(random() * 20 * MINUTE_MS)) {
+      const until = scheduleHoldsUntil(terms, at)
+      expect(until).toBeGreaterThan(at)
+      const last = Math.min(until, from + 9000 * MINUTE_MS) - 1
+      for (const other of [last, at + Math.floor(random() * (last - at))]) {
+        expect({ seed, at, other, state: scheduleState(terms, other) }).toEqual({
+          seed,
+          at,
+          other,
+          state: scheduleState(terms, at),
+        })
+      }
+    }
+  }
+})
+
+function randomSchedule(random: Random, from: number): Schedule {
+  const time = () =>
+    new Date(from + Math.floor(random() * 2880) * MINUTE_MS + Math.floor(random() * 2)).toISOString()
+  const minute = () => `${pick(random, ['00', '02', '11', '23'])}:${pick(random, ['00', '01', '30', '59'])}`
+  const [first, second] = [time(), time()].sort()
+  return {
+    startAt: random() < 0.5 ? first! : null,
+    endAt: random() < 0.5 ? second! : null,
+    timeZone: pick(random, ['UTC', 'Europe/Berlin', 'Asia/Kathmandu', 'Australia/Lord_Howe']),
+    dayparts: Array.from({ length: Math.floor(random() * 3) }, () => ({
+      days: [1, 2, 3, 4, 5, 6, 7].filter(() => random() < 0.6),
+      from: minute(),
+      to: minute(),
+    })),
+  }
+}
 
 test.each([
   [{}, null, 'active'],

@@ -1,4 +1,5 @@
 import { assert } from '../core/assert.ts'
+import { MINUTE_MS } from '../core/time.ts'
 import type { Campaign, CampaignMoney, CampaignStatus, Daypart, Schedule } from './campaign.ts'
 import { wallMinute, weekdaysAt } from './schedule-zone.ts'
 
@@ -43,6 +44,14 @@ export function scheduleState(schedule: Schedule, now: number): ScheduleState {
     }
   }
   return 'closedByDaypart'
+}
+
+/** Until when the state is as it is at `now`, at least: dayparts open and close with minutes. Infinity where it is for good. */
+export function scheduleHoldsUntil(schedule: Schedule, now: number): number {
+  const { startAt, endAt, dayparts } = compiledOf(schedule)
+  if (now >= endAt) return Number.POSITIVE_INFINITY
+  if (now < startAt) return startAt
+  return dayparts.length === 0 ? endAt : Math.min(endAt, (Math.floor(now / MINUTE_MS) + 1) * MINUTE_MS)
 }
 
 /** What the API calls the campaign's state. An archived campaign has ended. */

@@ -143,6 +143,8 @@ async function turns(renew: () => Decider): Promise<void> {
     // The log has it, and the next start decides it.
     stop(error)
   }
+  // A batch that is due would read from a log that is closed.
+  decider = null
   await log!.close()
   store!.close()
   self.postMessage({ kind: 'closed' })

@@ -7,7 +7,6 @@ import type { Unsent } from '../../billing/decider.ts'
 import { newHead, Partition, type PartitionHead } from '../../billing/partition.ts'
 import type { Balance } from '../../budgets/balance.ts'
 import type { CampaignBudget } from '../../budgets/budget.ts'
-import { isReserving } from '../../budgets/shard.ts'
 import type { EntityTable } from '../../ports/control.ts'
 import { type Batch, Fenced, type Position } from '../../ports/store.ts'
 import { IngestedIds } from '../../tracking/ingested-ids.ts'
@@ -223,11 +222,7 @@ export class SqliteStore {
     for (const row of rows) {
       const { state } = JSON.parse(row.state) as { state: unknown }
       if (row.kind === 'advertiser') partition.balances.set(row.number, state as Balance)
-      else {
-        const budget = state as CampaignBudget
-        partition.budgets.set(row.number, budget)
-        if (isReserving(budget)) partition.reserving.add(row.number)
-      }
+      else partition.putBudget(row.number, state as CampaignBudget)
     }
   }
 
