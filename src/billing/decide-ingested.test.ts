@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { TestDecider } from '../../test/test-decider.ts'
 import type { EffectRecord, IngestedEvent } from '../records/events.ts'
-import { EFFECTS_BYTES, ingestedBytes, writeEffectsHeader } from '../records/ingested.ts'
+import {
+  EFFECTS_BYTES,
+  INGESTED_BYTES_MAX,
+  IngestedReader,
+  ingestedBytes,
+  writeEffectsHeader,
+  writeKept,
+} from '../records/ingested.ts'
 import { Reason } from '../records/reasons.ts'
 import { RecordKind } from '../records/record.ts'
 import { RecordBuffer } from '../records/record-buffer.ts'
@@ -153,6 +160,53 @@ describe('ingested clicks', () => {
     await world.drain()
     expect(world.count('dead_letter')).toBe(4)
   })
+
+  test('are charged under their ids alone: what is kept of them stays in the record of the log', async () => {
+    const of = await world.campaign(250_000)
+    const events = [
+      keeping(of, 'a'),
+      ingestedBytes(reported(of, 'b'), world.now),
+      keeping(of, 'c'),
+      keeping(of, 'a'),
+    ]
+    const bytes = Buffer.concat(events)
+    const buffer = new RecordBuffer()
+    const at = buffer.begin(RecordKind.ingestedEvents, 1, world.now, bytes.length)
+    buffer.payloadBytes().set(bytes, at)
+    await world.append(buffer)
+    await world.drain()
+    const sent = world.store.all<{ events: Uint8Array }>('SELECT events FROM outbox_events', [])
+    expect(sent.map(row => Buffer.from(row.events).includes('person'))).toEqual([false])
+    await world.pass(1100)
+    expect(world.store.all('SELECT event FROM entry WHERE kind = 1 ORDER BY number', [])).toEqual(
+      ['a', 'b', 'c'].map(event => ({ event })),
+    )
+    expect(world.store.all('SELECT event, kind FROM repeat', [])).toEqual([{ event: 'a', kind: 2 }])
+
+    const read = new IngestedReader(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+    const found = []
+    for (let from = 0; from < bytes.length; found.push([read.eventId, read.kept])) from = read.read(from)
+    expect(found).toEqual([
+      ['a', KEPT],
+      ['b', ''],
+      ['c', KEPT],
+      ['a', KEPT],
+    ])
+  })
+
+  test('that say to keep more than they have, or leave no room for an id, are put aside', async () => {
+    const of = await world.campaign(250_000)
+    for (const keptLength of [KEPT.length + 1, KEPT.length + 2, 65_535]) {
+      const event = keeping(of, 'a')
+      new DataView(event.buffer).setUint16(event.length - 2, keptLength)
+      const buffer = new RecordBuffer()
+      const at = buffer.begin(RecordKind.ingestedEvents, 1, world.now, event.length)
+      buffer.payloadBytes().set(event, at)
+      await world.append(buffer)
+    }
+    await world.drain()
+    expect([world.count('dead_letter'), charges()]).toEqual([3, 0])
+  })
 })
 
 test.each([
@@ -175,3 +229,14 @@ test.each([
   while (world.now < midnight + 2000) await world.pass(500)
   expect(stops().at(-1)).toEqual({ stopped: null })
 })
+
+const KEPT = '{"metadata":{"of":"a person"}}'
+
+/** As `ingestedBytes`, with something that is only kept. */
+function keeping(of: Ad, eventId: string): Uint8Array {
+  const plain = ingestedBytes(reported(of, eventId), world.now)
+  const bytes = new Uint8Array(INGESTED_BYTES_MAX)
+  bytes.set(plain)
+  const length = writeKept(bytes, new DataView(bytes.buffer), plain.length, new TextEncoder().encode(KEPT))
+  return bytes.slice(0, length)
+}

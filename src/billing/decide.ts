@@ -230,7 +230,7 @@ function claimIngested(turn: Turn, bytes: Uint8Array, from: number, lookups: Loo
     const next = event.read(at)
     if (seen[i] === Seen.absent) {
       const target = partitionOf(event.campaign)
-      changes.sendEvent(partition.number, target, nextEffect(turn, target), bytes.subarray(at, next))
+      changes.sendEvent(partition.number, target, nextEffect(turn, target), event.withoutKept())
     } else {
       const kind = event.type === 'click' ? EventKind.click : EventKind.impression
       changes.repeat(event.eventId, seen[i] === Seen.repeat ? kind : kind + CONFLICT)

@@ -1,17 +1,19 @@
 import { hash } from 'node:crypto'
+import { assert } from '../core/assert.ts'
 import { readUint48, utf8, utf8Text, writeUint48 } from '../core/bytes.ts'
 import type { IngestedEvent } from './events.ts'
 import { BrokenRecord } from './record.ts'
 
 /**
  * An event that a server reported, big-endian. A record of the kind `ingestedEvents` is any number of them, end to end;
- * one of the kind `ingestedEffects` has EFFECTS_BYTES before them. Copied as they are from the first to the second.
+ * one of the kind `ingestedEffects` has EFFECTS_BYTES before them. Copied from the first to the second as they are, less
+ * what is kept: the outbox and the partition of the campaign have no use for what may be personal.
  *
  *    0  u16   length, id included
  *    2  u8    1 impression, 2 click
  *    3  u8    device (records/device.ts)
  *    4  u8    verdict of the edge's screening: a Reason
- *    5  u8    0
+ *    5  u8    flags: 1 something is kept
  *    6  u16   country (core/country.ts)
  *    8  16 B  key: the first bytes of SHA-256 of `click:ID` or `impression:ID`
  *   24  8 B   content: the first bytes of a hash of all that the sender said
@@ -23,13 +25,22 @@ import { BrokenRecord } from './record.ts'
  *   62  u48   publisher
  *   68  u32   the publisher's share, in millionths
  *   72  id in UTF-8
+ *  where something is kept:
+ *   ..  fields that no rule of ours reads, `metadata` among them, as one JSON object in UTF-8
+ *   -2  u16   length of that JSON
  */
 export const INGESTED_FIXED_BYTES = 72
+const FLAGS_AT = 5
 export const KEY_AT = 8
 export const CONTENT_AT = 24
 export const RECEIVED_AT = 38
 /** An id is at most 200 UTF-16 units: three bytes each at most. */
-export const INGESTED_BYTES_MAX = INGESTED_FIXED_BYTES + 600
+const ID_BYTES_MAX = 600
+/** Of the JSON of what is kept of one event. */
+export const KEPT_BYTES_MAX = 16_384
+const KEPT_LENGTH_BYTES = 2
+const KEPT_FLAG = 1
+export const INGESTED_BYTES_MAX = INGESTED_FIXED_BYTES + ID_BYTES_MAX + KEPT_BYTES_MAX + KEPT_LENGTH_BYTES
 
 /**
  * Before the events of `ingestedEffects`:
@@ -69,6 +80,17 @@ export function writeIngestedFacts(view: DataView, at: number, length: number, f
   writeUint48(view, at + 56, facts.placement)
   writeUint48(view, at + 62, facts.publisher)
   view.setUint32(at + 68, facts.sharePpm)
+}
+
+/** Writes what is kept, not empty, behind the id; returns the length of the whole event. */
+export function writeKept(bytes: Uint8Array, view: DataView, idEnd: number, kept: Uint8Array): number {
+  assert(kept.length <= KEPT_BYTES_MAX, 'more is kept of an event than the limit, bytes', kept.length)
+  bytes.set(kept, idEnd)
+  view.setUint16(idEnd + kept.length, kept.length)
+  const length = idEnd + kept.length + KEPT_LENGTH_BYTES
+  view.setUint16(0, length)
+  view.setUint8(FLAGS_AT, KEPT_FLAG)
+  return length
 }
 
 /** What the keys of ids are hashed from: a click and an impression are two events, even under one id. */
@@ -111,11 +133,21 @@ export function countIngested(view: DataView, at: number): number {
     if (length <= INGESTED_FIXED_BYTES || at + length > view.byteLength || (type !== 1 && type !== 2)) {
       throw new BrokenRecord('an ingested event has the wrong layout')
     }
+    if (idEndOf(view, at, length) <= at + INGESTED_FIXED_BYTES) {
+      throw new BrokenRecord('an ingested event keeps more than it has')
+    }
     at += length
     count++
   }
   if (count === 0) throw new BrokenRecord('a record of ingested events has none')
   return count
+}
+
+function idEndOf(view: DataView, at: number, length: number): number {
+  const end = at + length
+  if (view.getUint8(at + FLAGS_AT) === 0) return end
+  const keptAt = end - KEPT_LENGTH_BYTES
+  return keptAt - view.getUint16(keptAt)
 }
 
 /** Reads events one after the other into one object: decisions keep none of it but the id. */
@@ -131,7 +163,8 @@ export class IngestedReader implements IngestedFacts {
   country = 0
   device = 0
   verdict = 0
-  private idAt = 0
+  private at = 0
+  private idEnd = 0
   private end = 0
 
   constructor(
@@ -153,12 +186,30 @@ export class IngestedReader implements IngestedFacts {
     this.placement = readUint48(view, at + 56)
     this.publisher = readUint48(view, at + 62)
     this.sharePpm = view.getUint32(at + 68)
-    this.idAt = at + INGESTED_FIXED_BYTES
-    this.end = at + view.getUint16(at)
+    const length = view.getUint16(at)
+    this.at = at
+    this.idEnd = idEndOf(view, at, length)
+    this.end = at + length
     return this.end
   }
 
   get eventId(): string {
-    return utf8Text(this.bytes.subarray(this.idAt, this.end))
+    return utf8Text(this.bytes.subarray(this.at + INGESTED_FIXED_BYTES, this.idEnd))
+  }
+
+  /** What the sender said beyond what is decided by: the JSON of an object, or empty where there is nothing. */
+  get kept(): string {
+    if (this.idEnd === this.end) return ''
+    return utf8Text(this.bytes.subarray(this.idEnd, this.end - KEPT_LENGTH_BYTES))
+  }
+
+  /** The event less what is kept of it; a part of the record itself where that is nothing. */
+  withoutKept(): Uint8Array {
+    if (this.idEnd === this.end) return this.bytes.subarray(this.at, this.end)
+    const event = this.bytes.slice(this.at, this.idEnd)
+    const view = new DataView(event.buffer)
+    view.setUint16(0, event.length)
+    view.setUint8(FLAGS_AT, 0)
+    return event
   }
 }

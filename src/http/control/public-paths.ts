@@ -1,4 +1,5 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import { KEPT_BYTES_MAX } from '../../records/ingested.ts'
 
 const text = { type: 'string' as const }
 const object = { type: 'object' as const, additionalProperties: true }
@@ -137,7 +138,7 @@ export function describePublicPaths(app: OpenAPIHono): void {
       method: 'post',
       path: `/events/${kind}`,
       summary: `Report ${kind}s from a server`,
-      description: 'One event or up to 1,000. Unknown fields are kept. Roles: ingest, admin.',
+      description: `One event or up to 1,000. \`metadata\` and fields without a name here are kept with the event: at most ${KEPT_BYTES_MAX} bytes of JSON, more is refused as \`tooLarge\`. Roles: ingest, admin.`,
       request: {
         body: {
           required: true,
@@ -158,7 +159,11 @@ export function describePublicPaths(app: OpenAPIHono): void {
                   properties: {
                     index: { type: 'integer' },
                     [id]: { type: ['string', 'null'] as const, description: 'null where it was no text' },
-                    code: text,
+                    code: {
+                      type: 'string',
+                      description: '`invalid`, `expired`, `future`, `unknownAd`, `tooLarge`',
+                    },
+                    message: { type: 'string', description: 'Names the field' },
                   },
                 },
               },

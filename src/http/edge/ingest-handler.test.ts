@@ -4,8 +4,9 @@ import { MemoryLog } from '../../adapters/memory/log.ts'
 import { hash32 } from '../../core/bytes.ts'
 import { formatId } from '../../core/ids.ts'
 import { DAY_MS, MINUTE_MS, rfc3339 } from '../../core/time.ts'
+import { KEPT_BYTES_MAX } from '../../records/ingested.ts'
 import { Reason } from '../../records/reasons.ts'
-import { RecordKind } from '../../records/record.ts'
+import { RECORD_BYTES_MAX, RecordKind } from '../../records/record.ts'
 import { handleIngest, INGEST_BYTES_MAX, INGEST_ITEMS_MAX } from './ingest-handler.ts'
 import { BROWSER, NOW, PARTITIONS, PLACEMENT, TestEdge } from './test-edge.ts'
 
@@ -256,4 +257,59 @@ test('the longest ids of the most bytes fit a record', async () => {
   )
   expect(((await answer.json()) as Answer).accepted).toBe(INGEST_ITEMS_MAX)
   expect(new Set(world.ingested().map(({ eventId }) => eventId))).toEqual(new Set(ids))
+})
+
+test('fields that no rule reads are in the record of the log, as they were sent', async () => {
+  const world = edgeOver()
+  // `__proto__` only as text: in an object of the source it would be the prototype.
+  const said = '"metadata":{"order":["A-1",2.5,null],"語":"\\ud800"},"__proto__":{"a":1},"impression_id":"i1"'
+  await post(world, JSON.stringify(click({ user_id: 'u1', region: null })).replace('}', `,${said}}`))
+  await post(world, [
+    click({ click_id: 'c2', user_agent: BROWSER }),
+    click({ click_id: 'c3', metadata: null }),
+  ])
+  await post(world, { ...click(), click_id: 7, impression_id: 'i2', campaign: 'x' }, 'impression')
+  const kept = new Map(world.ingested().map(event => [event.eventId, event.kept]))
+  expect(Object.fromEntries(Object.entries(JSON.parse(kept.get('c1')!)))).toEqual(JSON.parse(`{${said}}`))
+  expect(Object.keys(JSON.parse(kept.get('c1')!)).sort()).toEqual(['__proto__', 'impression_id', 'metadata'])
+  expect([kept.get('c2'), kept.get('c3')]).toEqual(['', '{"metadata":null}'])
+  expect(JSON.parse(kept.get('i2')!)).toEqual({ click_id: 7, campaign: 'x' })
+})
+
+test('more than an event may keep is refused under the name of its longest field, and a byte less is not', async () => {
+  const world = edgeOver()
+  const around = JSON.stringify({ colour: 'red', metadata: '' }).length
+  const most = (more: number) => ({
+    colour: 'red',
+    // Two bytes a character: the bound is of bytes.
+    metadata: 'é'.repeat((KEPT_BYTES_MAX - around) >> 1) + 'x'.repeat(((KEPT_BYTES_MAX - around) & 1) + more),
+  })
+  const over = click({ click_id: 'over', ...most(1) })
+  const answer = await post(world, [over, click({ click_id: 'fits', ...most(0) })])
+  const { accepted, refused } = (await answer.json()) as Answer
+  expect([answer.status, accepted, refused.length]).toEqual([202, 1, 1])
+  expect(refused[0]).toMatchObject({ index: 0, click_id: 'over', code: 'tooLarge' })
+  expect((refused[0] as { message?: string }).message).toStartWith('metadata is too large')
+  const [event] = world.ingested()
+  expect([event!.eventId, JSON.parse(event!.kept)]).toEqual(['fits', most(0)])
+
+  const alone = await post(world, over)
+  expect(alone.status).toBe(400)
+  expect(await alone.json()).toMatchObject({ errors: [{ path: 'metadata' }] })
+  expect(world.ingested()).toHaveLength(1)
+})
+
+test('an array that keeps more than a record holds is in several of them, in the order of the array', async () => {
+  const world = edgeOver()
+  const ids = Array.from({ length: 500 }, (_, i) => `c${i}`).filter(id => hash32(id) % PARTITIONS === 2)
+  const answer = await post(
+    world,
+    ids.map(click_id => click({ click_id, metadata: 'x'.repeat(16_000) })),
+  )
+  expect(await answer.json()).toEqual({ accepted: ids.length, refused: [] })
+  expect(ids.length * 16_000).toBeGreaterThan(RECORD_BYTES_MAX)
+  expect(world.records().map(({ partition }) => partition)).toEqual([2, 2])
+  expect(world.ingested().map(({ eventId, kept }) => [eventId, kept.length])).toEqual(
+    ids.map(id => [id, 16_015]),
+  )
 })

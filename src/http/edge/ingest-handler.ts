@@ -8,16 +8,20 @@ import {
   KEY_AT,
   keyText,
   writeIngestedFacts,
+  writeKept,
 } from '../../records/ingested.ts'
-import { RecordKind } from '../../records/record.ts'
+import { HEADER_BYTES, RECORD_BYTES_MAX, RecordKind } from '../../records/record.ts'
+import type { RecordBuffer } from '../../records/record-buffer.ts'
 import { problemResponse } from '../problem.ts'
-import { contentText } from './content-text.ts'
+import type { Item } from './content-text.ts'
 import type { EdgeDependencies } from './dependencies.ts'
-import { type Accepted, EventReader, type IngestedKind, type Item } from './ingested-event.ts'
+import { type Accepted, EventReader, type IngestedKind } from './ingested-event.ts'
 import { readBody } from './read-body.ts'
 
 export const INGEST_BYTES_MAX = 2 << 20
 export const INGEST_ITEMS_MAX = 1000
+/** Of one record: events that keep much need several. */
+const EVENTS_BYTES_MAX = RECORD_BYTES_MAX - HEADER_BYTES
 
 /** `POST /events/click` and `/events/impression`: 202 once what is good is durable. */
 export async function handleIngest(
@@ -52,7 +56,7 @@ export async function handleIngest(
     const item = items[index]
     const result = reader.read(item)
     if ('facts' in result) {
-      gathered.add(result, item as Item)
+      gathered.add(result)
       continue
     }
     const { code, path, message } = result
@@ -96,26 +100,30 @@ const event = new Uint8Array(INGESTED_BYTES_MAX)
 const view = new DataView(event.buffer)
 const digest = new Uint8Array(32)
 
-/** The events of one request by the partition of their ids: one record each, whatever the number of events. */
+/** The events of one request by the partition of their ids: one record each, more where they do not fit one. */
 class Gathered {
   private readonly byPartition: (EventBytes | undefined)[]
+  /** In the order in which they filled up. */
+  private readonly full: { readonly partition: number; readonly events: EventBytes }[] = []
 
   constructor(partitions: number) {
     this.byPartition = new Array<EventBytes | undefined>(partitions)
   }
 
-  add({ id, facts }: Accepted, item: Item): void {
+  add({ id, facts, content, kept }: Accepted): void {
     const { written } = encoder.encodeInto(id, event.subarray(INGESTED_FIXED_BYTES))
-    const length = INGESTED_FIXED_BYTES + written
-    writeIngestedFacts(view, 0, length, facts)
+    const idEnd = INGESTED_FIXED_BYTES + written
+    writeIngestedFacts(view, 0, idEnd, facts)
+    const length = kept === null ? idEnd : writeKept(event, view, idEnd, kept)
     // Ids come from outside: a weaker hash could be made to take another's click for a repeat.
     Bun.SHA256.hash(keyText(facts.type, id), digest)
     for (let i = 0; i < CONTENT_AT - KEY_AT; i++) event[KEY_AT + i] = digest[i]!
-    Bun.SHA256.hash(contentText(item), digest)
+    Bun.SHA256.hash(content, digest)
     for (let i = 0; i < 8; i++) event[CONTENT_AT + i] = digest[i]!
     const partition = hash32(id) % this.byPartition.length
     let events = this.byPartition[partition]
-    if (events === undefined) {
+    if (events === undefined || events.byteLength + length > EVENTS_BYTES_MAX) {
+      if (events !== undefined) this.full.push({ partition, events })
       events = new EventBytes()
       this.byPartition[partition] = events
     }
@@ -125,13 +133,18 @@ class Gathered {
   /** Lays them into the log's buffer; returns how many they are. */
   writeTo({ log }: EdgeDependencies, now: number): number {
     let count = 0
+    for (const { partition, events } of this.full) count += writeRecord(log.buffer, partition, now, events)
     for (let partition = 0; partition < this.byPartition.length; partition++) {
       const events = this.byPartition[partition]
       if (events === undefined) continue
-      const at = log.buffer.begin(RecordKind.ingestedEvents, partition, now, events.byteLength)
-      log.buffer.payloadBytes().set(events.written(), at)
-      count += events.count
+      count += writeRecord(log.buffer, partition, now, events)
     }
     return count
   }
+}
+
+function writeRecord(buffer: RecordBuffer, partition: number, now: number, events: EventBytes): number {
+  const at = buffer.begin(RecordKind.ingestedEvents, partition, now, events.byteLength)
+  buffer.payloadBytes().set(events.written(), at)
+  return events.count
 }

@@ -1,22 +1,25 @@
+import { utf8 } from '../../core/bytes.ts'
 import { alpha3Of, countryIndex } from '../../core/country.ts'
 import { formatId, parseId } from '../../core/ids.ts'
 import { DAY_MS, MINUTE_MS } from '../../core/time.ts'
 import { DEVICE_TYPES, deviceNumber } from '../../records/device.ts'
-import type { IngestedFacts } from '../../records/ingested.ts'
+import { type IngestedFacts, KEPT_BYTES_MAX } from '../../records/ingested.ts'
 import { Reason } from '../../records/reasons.ts'
+import { contentText, fieldsText, type Item, keptFields, longestField, otherFields } from './content-text.ts'
 import type { EdgeDependencies } from './dependencies.ts'
 import { timeOf } from './event-time.ts'
 import { sharePpmOf } from './inventory.ts'
 
 const ID_CHARACTERS_MAX = 200
 const TEXT_CHARACTERS_MAX = 2048
+/** Of a field's name in the answer. */
+const FIELD_NAME_CHARACTERS_MAX = 200
 const EXPIRED_AFTER_MS = 7 * DAY_MS
 const FUTURE_AFTER_MS = 5 * MINUTE_MS
 /** More than this in one request are looked up each time. */
 const KNOWN_MAX = 1000
 
 export type IngestedKind = 'click' | 'impression'
-export type Item = Readonly<Record<string, unknown>>
 
 export interface Refused {
   readonly code: string
@@ -27,6 +30,10 @@ export interface Refused {
 export interface Accepted {
   readonly id: string
   readonly facts: IngestedFacts
+  /** What its content hash is made of. */
+  readonly content: string
+  /** JSON of the fields that are only kept, in UTF-8; null where there are none. */
+  readonly kept: Uint8Array | null
 }
 
 interface AdOf {
@@ -103,7 +110,15 @@ export class EventReader {
     if (ad === null || (typeof said === 'string' && said !== ad.advertiserId)) {
       return { code: 'unknownAd', path: 'ad_id', message: 'no such ad in this account' }
     }
-    return { id, facts: this.factsOf(item, ad, time) }
+    const others = otherFields(item)
+    const fields = keptFields(item, others, this.kind === 'click' ? 'impression_id' : 'click_id')
+    const kept = fields.length === 0 ? null : utf8(fieldsText(item, fields))
+    if (kept !== null && kept.length > KEPT_BYTES_MAX) {
+      const path = longestField(item, fields).slice(0, FIELD_NAME_CHARACTERS_MAX)
+      const message = `is too large: what is only kept of an event may have ${KEPT_BYTES_MAX} bytes`
+      return { code: 'tooLarge', path, message: `${path} ${message}` }
+    }
+    return { id, facts: this.factsOf(item, ad, time), content: contentText(item, others), kept }
   }
 
   /** Null for what is no ad of the account. */

@@ -167,8 +167,8 @@ export class TestEdge<Log extends EventLog> {
         const next = reader.read(at)
         const hash = (from: number, bytes: number) =>
           Buffer.from(payload.subarray(at + from, at + from + bytes)).toString('hex')
-        const { eventId } = reader
-        events.push({ ...reader, eventId, key: hash(KEY_AT, 16), contentHash: hash(CONTENT_AT, 8) })
+        const { eventId, kept } = reader
+        events.push({ ...reader, eventId, kept, key: hash(KEY_AT, 16), contentHash: hash(CONTENT_AT, 8) })
         at = next
       }
       return events
