@@ -21,6 +21,7 @@ import { type ImpressionKey, readImpressionKey } from '../core/ids.ts'
  *  70  u16  reserved, zero
  */
 export const TOKEN_BODY_BYTES = 72
+export const TOKEN_IMPRESSION_AT = 2
 export const TOKEN_BODY_VERSION = 1
 export const FLAG_CPM = 1
 export const FLAG_TEST = 2
@@ -48,7 +49,7 @@ export function readTokenBody(view: DataView, at: number): TokenBody {
   const flags = view.getUint8(at + 65)
   return {
     keyNumber: view.getUint8(at + 1),
-    impression: readImpressionKey(view, at + 2),
+    impression: readImpressionKey(view, at + TOKEN_IMPRESSION_AT),
     campaign: readUint48(view, at + 18),
     ad: readUint48(view, at + 24),
     placement: readUint48(view, at + 30),
@@ -87,7 +88,7 @@ function uint48(bytes: Uint8Array, at: number): number {
   return high * 2 ** 32 + middle * 2 ** 16 + low
 }
 
-/** Writes all but the impression id, which `writeImpressionId` puts at `at + 2`. */
+/** Writes all but the impression id, which `writeImpressionId` puts at `at + TOKEN_IMPRESSION_AT`. */
 export function writeTokenBody(view: DataView, at: number, body: Omit<TokenBody, 'impression'>): void {
   view.setUint8(at, TOKEN_BODY_VERSION)
   view.setUint8(at + 1, body.keyNumber)

@@ -126,3 +126,16 @@ test('whatever a client writes in front, what the trusted proxy appended is its 
     }),
   )
 })
+
+test('a peer is judged by the list that it comes with, whoever came before', () => {
+  const none = AddressRanges.of('192.0.2.0/24')
+  for (const [peer, list, client] of [
+    ['10.0.0.1', trusted, '198.51.100.7'],
+    ['10.0.0.1', none, '10.0.0.1'],
+    ['8.8.8.8', trusted, '8.8.8.8'],
+    ['10.0.0.1', trusted, '198.51.100.7'],
+    ['unix', trusted, 'unix'],
+  ] as const) {
+    expect(clientAddress({ peer, forwardedFor: '198.51.100.7', trusted: list })).toBe(client)
+  }
+})

@@ -27,7 +27,9 @@ const scratch = new Uint32Array(ADDRESS_WORDS)
 
 /** The one text of an address, so that equal addresses are equal texts; null for what is none. */
 export function normalAddress(text: string): string | null {
-  return readAddress(text, scratch) ? formatAddress(scratch) : null
+  if (!readAddress(text, scratch)) return null
+  // A dotted one has no second text: no zeros in front, no zone.
+  return text.includes(':') ? formatAddress(scratch) : text
 }
 
 /**
@@ -51,9 +53,16 @@ export function clientAddress(request: {
   readonly trusted: AddressRanges
 }): string {
   const { forwardedFor, trusted } = request
-  let address = normalAddress(request.peer)
-  if (address === null) return request.peer
-  if (forwardedFor === null || !trusted.contains(address)) return address
+  const { peer } = request
+  if (peer !== lastPeer || trusted !== lastTrusted) {
+    lastPeer = peer
+    lastTrusted = trusted
+    lastAddress = normalAddress(peer)
+    lastIsTrusted = lastAddress !== null && trusted.contains(lastAddress)
+  }
+  if (lastAddress === null) return peer
+  if (forwardedFor === null || !lastIsTrusted) return lastAddress
+  let address = lastAddress
   let end = forwardedFor.length
   while (end >= 0) {
     const comma = end === 0 ? -1 : forwardedFor.lastIndexOf(',', end - 1)
@@ -65,6 +74,12 @@ export function clientAddress(request: {
   }
   return address
 }
+
+/** Behind a proxy one peer sends most requests: it is read once, not for each. */
+let lastPeer = ''
+let lastTrusted: AddressRanges | null = null
+let lastAddress: string | null = null
+let lastIsTrusted = false
 
 /** Some proxies add the port: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
 function withoutPort(hop: string): string {

@@ -1,11 +1,11 @@
-import { formatId, formatUuid, parseId, partitionOf } from '../../core/ids.ts'
+import { parseId, partitionOf } from '../../core/ids.ts'
 import { appendEvent } from '../../records/events.ts'
 import { RecordKind } from '../../records/record.ts'
 import { readTokenAd, readTokenCampaign, readTokenPartition } from '../../records/token-body.ts'
 import { clientAddress } from '../../screening/address.ts'
 import { isSpeculative, screen } from '../../screening/screen.ts'
 import { problemResponse } from '../problem.ts'
-import { hasMacros, landingPage } from './creative.ts'
+import { landingPage } from './creative.ts'
 import type { EdgeDependencies, EdgeRequest } from './dependencies.ts'
 
 /** The transparent GIF of one pixel. */
@@ -64,16 +64,10 @@ export function handleClick(deps: EdgeDependencies, seen: EdgeRequest): Response
   const facts = deps.ad(ad)
   if (facts === null) return problemResponse(404, 'There is no such ad.')
   counters.add('clicks')
-  const { landingUrl } = facts
-  const location = hasMacros(landingUrl) ? landingPage(landingUrl, idsIn(body)) : landingUrl
+  const location = landingPage(facts.landingUrl, { token: body, campaign: readTokenCampaign(body), ad })
   if (isShed(deps)) return redirect(location)
   append(deps, seen, body, RecordKind.click, false)
   return afterRecord(deps, redirect(location))
-}
-
-function idsIn(body: Uint8Array): { clickId: string; campaignId: string; adId: string } {
-  const campaignId = formatId('campaign', readTokenCampaign(body))
-  return { clickId: formatUuid(body, 2), campaignId, adId: formatId('ad', readTokenAd(body)) }
 }
 
 function unsignedClick(deps: EdgeDependencies, id: string): Response | Promise<Response> {
@@ -81,8 +75,7 @@ function unsignedClick(deps: EdgeDependencies, id: string): Response | Promise<R
   const facts = ad === null ? null : deps.ad(ad)
   if (ad === null || facts === null) return problemResponse(404, 'There is no such ad.')
   deps.counters.add('unsignedClicks')
-  const ids = { clickId: '', campaignId: formatId('campaign', facts.campaign), adId: id }
-  const answer = redirect(landingPage(facts.landingUrl, ids))
+  const answer = redirect(landingPage(facts.landingUrl, { token: null, campaign: facts.campaign, ad }))
   if (isShed(deps)) return answer
   deps.log.buffer.json(RecordKind.unsignedClick, partitionOf(facts.campaign), deps.clock.now(), { ad })
   return afterRecord(deps, answer)
