@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { ALWAYS, CREATED_AT, plainAd, plainCampaign, randomFrom } from '../../test/random-campaigns.ts'
 import { formatId, parseId } from '../core/ids.ts'
 import type { Campaign, CampaignMoney, CatalogChange } from './campaign.ts'
-import { CatalogBuilder, stopBits } from './catalog.ts'
+import { CatalogBuilder, CLOSES_EARLY_MS, stopBits } from './catalog.ts'
 import { newSharedColumns, Stop } from './catalog-columns.ts'
 import { CatalogReader } from './catalog-reader.ts'
 import { newNumberTable, rowOf } from './catalog-table.ts'
@@ -141,9 +141,54 @@ test('schedules, money, edits and a clock that is set stop and wake campaigns wi
     builder.refresh(now)
     for (const [of, campaign] of campaigns) {
       const stopped = shared.stopped[builder.of(of)!.slot]!
-      if (stopped !== stopBits(campaign, money.get(of)!, now))
+      const bits = (at: number) => stopBits(campaign, money.get(of)!, at)
+      if (stopped !== (bits(now) || bits(now + CLOSES_EARLY_MS)))
         throw new Error(`campaign ${of} in second ${second}`)
     }
+  }
+})
+
+const AT = (shift: number) => new Date(NOW + shift).toISOString()
+const MINUTE_OF_NOW = NOW - (NOW % 60_000)
+const clockTime = (at: number) => new Date(at).toISOString().slice(11, 16)
+test.each([
+  ['a start and an end', { ...ALWAYS, startAt: AT(12_345), endAt: AT(78_901) }],
+  [
+    'a daypart',
+    {
+      ...ALWAYS,
+      dayparts: [
+        {
+          days: [1, 2, 3, 4, 5, 6, 7],
+          from: clockTime(MINUTE_OF_NOW + 60_000),
+          to: clockTime(MINUTE_OF_NOW + 120_000),
+        },
+      ],
+    },
+  ],
+])('a campaign may never be chosen outside %s, however late the builder looks', (_, schedule) => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const random = randomFrom(seed)
+    const { builder, shared } = open(0)
+    const campaign = plainCampaign(1, { schedule })
+    builder.apply([{ kind: 'campaign', campaign, money: { stopped: null } }], NOW)
+    builder.build(NOW)
+    const { slot } = builder.of(parseId('campaign', campaign.id)!)!
+    let openMs = 0
+    for (let now = NOW; now < NOW + 200_000; ) {
+      builder.turn(now)
+      // Every 50 ms; a base in the making holds it up.
+      const next = now + (random() < 0.1 ? 50 + Math.floor(random() * 250) : 50)
+      if (shared.stopped[slot] === 0) {
+        openMs += next - now
+        for (const at of [now, next - 1]) {
+          if (stopBits(campaign, { stopped: null }, at) !== 0) throw new Error(`seed ${seed}: open at ${at}`)
+        }
+      }
+      now = next
+    }
+    const wholeMs = schedule.dayparts.length > 0 ? 60_000 : 66_556
+    expect(openMs).toBeGreaterThanOrEqual(wholeMs - 2 * CLOSES_EARLY_MS)
   }
 })
 

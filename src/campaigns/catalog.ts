@@ -31,6 +31,11 @@ export const CATALOG_BOUNDS: CatalogBounds = {
   stoppedListedMax: 2000,
   portionCampaigns: 4000,
 }
+/**
+ * A campaign stops so much before its schedule closes it. The builder looks at what is due each 50 ms and may be held up
+ * by the end of a base: a campaign that stopped a moment after its end would have been chosen when it must not be.
+ */
+export const CLOSES_EARLY_MS = 300
 /** Seconds in which every campaign's click rates are looked at once. */
 const RATE_ROUND_SECONDS = 30
 
@@ -76,7 +81,9 @@ export class CatalogBuilder {
   private readonly boundsPpb = new Uint32Array(AD_SLOTS_MAX)
   private text = new CatalogText()
   private rateCursor = 0
-  private refreshedAt = Number.NEGATIVE_INFINITY
+  private turnedAt = Number.NEGATIVE_INFINITY
+  /** When one of the timed turns next, or before. */
+  private turnsAt = Number.POSITIVE_INFINITY
   /** Those whose schedule can open and close them. */
   private readonly timed = new Set<Entry>()
   /** Changed since the base. */
@@ -127,12 +134,22 @@ export class CatalogBuilder {
     }
   }
 
-  /** Once a second: opens and closes by schedule. */
-  refresh(now: number): void {
+  /** Opens and closes by schedule. Call it several times a second: nearly always nothing is due. */
+  turn(now: number): void {
     // A clock that was set back has to be followed, too.
-    const all = now < this.refreshedAt
-    this.refreshedAt = now
-    for (const entry of this.timed) if (all || now >= entry.turnsAt) this.restop(entry, now)
+    const all = now < this.turnedAt
+    this.turnedAt = now
+    if (!all && now < this.turnsAt) return
+    this.turnsAt = Number.POSITIVE_INFINITY
+    for (const entry of this.timed) {
+      if (all || now >= entry.turnsAt) this.restop(entry, now)
+      this.turnsAt = Math.min(this.turnsAt, entry.turnsAt)
+    }
+  }
+
+  /** Once a second. */
+  refresh(now: number): void {
+    this.turn(now)
     this.followRates()
   }
 
@@ -244,8 +261,15 @@ export class CatalogBuilder {
 
   /** Writes why the campaign may not be chosen now; one that may be and is in no list becomes a change. */
   private restop(entry: Entry, now: number): void {
-    entry.turnsAt = scheduleHoldsUntil(entry.campaign.schedule, now)
-    const stopped = stopBits(entry.campaign, entry.money, now)
+    const { campaign, money } = entry
+    const soon = now + CLOSES_EARLY_MS
+    entry.turnsAt = Math.min(
+      scheduleHoldsUntil(campaign.schedule, now),
+      scheduleHoldsUntil(campaign.schedule, soon) - CLOSES_EARLY_MS,
+    )
+    this.turnsAt = Math.min(this.turnsAt, entry.turnsAt)
+    // It opens when its time has come, and closes before it is over.
+    const stopped = stopBits(campaign, money, now) || stopBits(campaign, money, soon)
     if (stopped === entry.stopped) return
     if (entry.listed) this.stoppedListed += Number(stopped !== 0) - Number(entry.stopped !== 0)
     else if (stopped === 0) this.markChanged(entry)

@@ -1,6 +1,9 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../core/time.ts'
 
-/** Wall time in IANA zones. Formatters and the answers of the last minute are kept per zone: Intl takes 10 us. */
+/**
+ * Wall time in IANA zones. Formatters and the answers of two minutes and days are kept per zone: Intl takes 10 us, and
+ * schedules are asked for now and a little later in turn.
+ */
 
 /** A local day: `day` is its name, `[start, end)` its bounds. Days abut, and have 23, 24 or 25 hours, or none. */
 export interface ZoneDay {
@@ -9,14 +12,19 @@ export interface ZoneDay {
   readonly end: number
 }
 
+interface KnownDay extends ZoneDay {
+  /** ISO weekdays of the day and of the local day that ends where it starts. */
+  readonly weekday: number
+  readonly weekdayBefore: number
+}
+
 interface Zone {
   readonly formatter: Intl.DateTimeFormat
-  offsetMinute: number
-  offset: number
-  day: ZoneDay | null
-  /** ISO weekdays of `day` and of the local day that ends where it starts. */
-  weekday: number
-  weekdayBefore: number
+  /** By even and odd minutes. */
+  readonly offsetMinutes: number[]
+  readonly offsets: number[]
+  newestDay: KnownDay | null
+  olderDay: KnownDay | null
 }
 
 /** Zones come from campaigns, which name those of the IANA list: about 600 with aliases. */
@@ -43,11 +51,10 @@ function zoneOf(timeZone: string): Zone {
         minute: 'numeric',
         second: 'numeric',
       }),
-      offsetMinute: Number.NaN,
-      offset: 0,
-      day: null,
-      weekday: 0,
-      weekdayBefore: 0,
+      offsetMinutes: [Number.NaN, Number.NaN],
+      offsets: [0, 0],
+      newestDay: null,
+      olderDay: null,
     }
     zones.set(timeZone, zone)
   }
@@ -58,11 +65,12 @@ function zoneOf(timeZone: string): Zone {
 function offsetAt(zone: Zone, now: number): number {
   // Offsets change on whole minutes only, so a minute has one offset.
   const minute = Math.floor(now / MINUTE_MS)
-  if (minute !== zone.offsetMinute) {
-    zone.offset = readOffset(zone.formatter, minute * MINUTE_MS)
-    zone.offsetMinute = minute
+  const at = minute & 1
+  if (minute !== zone.offsetMinutes[at]) {
+    zone.offsets[at] = readOffset(zone.formatter, minute * MINUTE_MS)
+    zone.offsetMinutes[at] = minute
   }
-  return zone.offset
+  return zone.offsets[at]!
 }
 
 function readOffset(formatter: Intl.DateTimeFormat, at: number): number {
@@ -81,9 +89,8 @@ export function wallMinute(timeZone: string, now: number): number {
 
 /** ISO weekday of the local day, and of the one that ends where it starts (the day before, unless that was skipped). */
 export function weekdaysAt(timeZone: string, now: number): { today: number; before: number } {
-  const zone = zoneOf(timeZone)
-  dayAt(zone, now)
-  return { today: zone.weekday, before: zone.weekdayBefore }
+  const { weekday, weekdayBefore } = dayAt(zoneOf(timeZone), now)
+  return { today: weekday, before: weekdayBefore }
 }
 
 /**
@@ -94,21 +101,25 @@ export function campaignDay(timeZone: string, now: number): ZoneDay {
   return dayAt(zoneOf(timeZone), now)
 }
 
-function dayAt(zone: Zone, now: number): ZoneDay {
-  if (zone.day !== null && now >= zone.day.start && now < zone.day.end) return zone.day
+function dayAt(zone: Zone, now: number): KnownDay {
+  const { newestDay, olderDay } = zone
+  if (newestDay !== null && now >= newestDay.start && now < newestDay.end) return newestDay
+  if (olderDay !== null && now >= olderDay.start && now < olderDay.end) return olderDay
   let index = Math.floor((now + offsetAt(zone, now)) / DAY_MS)
   // Clocks went back over midnight: the date is yesterday's again, the day is not.
   if (dayStart(zone, index + 1) <= now) index++
   const start = dayStart(zone, index)
-  zone.day = {
+  const last = start - SECOND_MS
+  const day = {
     day: new Date(index * DAY_MS).toISOString().slice(0, 10),
     start,
     end: dayStart(zone, index + 1),
+    weekday: isoWeekday(index),
+    weekdayBefore: isoWeekday(Math.floor((last + offsetAt(zone, last)) / DAY_MS)),
   }
-  zone.weekday = isoWeekday(index)
-  const last = start - SECOND_MS
-  zone.weekdayBefore = isoWeekday(Math.floor((last + offsetAt(zone, last)) / DAY_MS))
-  return zone.day
+  zone.olderDay = newestDay
+  zone.newestDay = day
+  return day
 }
 
 /** 1970-01-01 was a Thursday. */

@@ -77,6 +77,7 @@ function open(data: Extract<ForBuilder, { kind: 'open' }>): void {
 /** Not before all is told: the first snapshot is waited for, and links of ads that it lacks would lead nowhere. */
 function startBuilding(of: CatalogBuilder): void {
   const build = () => {
+    of.turn(now())
     const snapshot = of.build(now())
     if (snapshot !== null) self.postMessage({ kind: 'snapshot', snapshot })
   }

@@ -203,6 +203,28 @@ guarantee('a filter by an account that is not there is 404', async () => {
     expect((await farthing.call('GET', path)).status, path).toBe(404)
 })
 
+// Its many requests would fill the sample that `explain` looks at: behind the tests of that.
+guarantee('a campaign is chosen from its start to its end, and in no millisecond beyond', async () => {
+  const startAt = Date.now() + 600
+  const endAt = startAt + 900
+  const scene = await farthing.campaign(
+    { model: 'cpm', amountMicros: 50_000_000 },
+    { schedule: { startAt: new Date(startAt).toISOString(), endAt: new Date(endAt).toISOString() } },
+  )
+  const chosenAt: number[] = []
+  while (Date.now() < endAt + 1200) {
+    const answer = await farthing.browse(`/serve?placement=${scene.placementId}&format=json`)
+    // The first 48 bits of an impression's id are the time at which it was chosen.
+    const ad: Json = answer.status === 200 ? await answer.json() : null
+    if (ad?.campaignId === scene.campaignId)
+      chosenAt.push(Number.parseInt(ad.impressionId.replaceAll('-', '').slice(0, 12), 16))
+    await Bun.sleep(2)
+  }
+  expect(chosenAt.length).toBeGreaterThan(10)
+  expect(Math.min(...chosenAt)).toBeGreaterThanOrEqual(startAt)
+  expect(Math.max(...chosenAt)).toBeLessThan(endAt)
+})
+
 guarantee('the tables rebuild from the log with the hold that the process ran with', async () => {
   const scene = await farthing.campaign({ model: 'cpc', amountMicros: 100_000 })
   const served = await farthing.serve(scene)
