@@ -115,6 +115,8 @@ export interface Placement {
   readonly format: { readonly w: number; readonly h: number }
   readonly position: string | null
   readonly categories: readonly string[]
+  /** Of its floor, and of what `/serve` offers there. Null, and absent in older ones: of whoever asks, or USD. */
+  readonly currency?: string | null
   readonly floorCpmMicros: number
   readonly badv: readonly string[]
   readonly bcat: readonly string[]

@@ -208,6 +208,14 @@ describe('refused, with the path and without using a number up', () => {
       null,
       () => ({ name: 'a', currency: 'XXY' }),
     ],
+    [
+      'an unknown currency of a placement',
+      400,
+      'currency',
+      'createPlacement',
+      null,
+      made => ({ publisherId: made.publisher, name: 'a', format: { w: 1, h: 1 }, currency: 'eur' }),
+    ],
     ['a broken address', 400, 'email', 'createAdvertiser', null, () => ({ name: 'a', email: 'a' })],
     [
       'a credit below 0',

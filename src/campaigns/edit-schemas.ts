@@ -222,6 +222,8 @@ export const campaignState = z.strictObject({
   archived: z.boolean().default(false),
 })
 
+const currency = z.string().refine(value => CURRENCIES.has(value), { error: 'must be an ISO 4217 currency' })
+
 const advertiserFields = {
   name,
   email: email.nullable().default(null),
@@ -231,10 +233,7 @@ const advertiserFields = {
 export const advertiserBody = z
   .strictObject({
     ...advertiserFields,
-    currency: z
-      .string()
-      .refine(value => CURRENCIES.has(value), { error: 'must be an ISO 4217 currency' })
-      .default('USD'),
+    currency: currency.default('USD'),
   })
   .meta({ id: 'AdvertiserBody' })
 export const advertiserState = z.strictObject(advertiserFields)
@@ -265,6 +264,9 @@ export const placementState = z.strictObject({
   format: z.strictObject({ w: pixels, h: pixels }),
   position: text(100).nullable().default(null),
   categories: codes,
+  currency: currency.nullable().default(null).meta({
+    description: 'What it is sold in by `/serve` (null: USD), and of its floor (null: of the request)',
+  }),
   floorCpmMicros: microsFromZero.default(0),
   badv: domains,
   bcat: codes,

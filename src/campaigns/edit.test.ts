@@ -134,6 +134,9 @@ describe('a merge patch', () => {
     expect(all.edit('patchPlacement', placement, { format: { h: 250 } }).entity).toMatchObject({
       format: { w: 728, h: 250 },
     })
+    expect(all.edit('patchPlacement', placement, { currency: 'EUR' }).entity).toMatchObject({
+      currency: 'EUR',
+    })
     expect(all.edit('patchAdvertiser', advertiser, { creditLimitMicros: 5 }).entity).toMatchObject({
       creditLimitMicros: 5,
       currency: 'EUR',

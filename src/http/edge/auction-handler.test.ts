@@ -168,6 +168,13 @@ test("the placement's floor, and what it and its publisher block, hold as the re
   expect(await bidsOf(await ask(world, REQUEST))).toHaveLength(0)
   world.placements.set(256, { ...PLACEMENT, badv: ['shop1.example'] })
   expect(await bidsOf(await ask(world, REQUEST))).toHaveLength(0)
+  // Amounts of two currencies are not compared.
+  world.placements.set(256, { ...PLACEMENT, currency: 'EUR', floorCpmMicros: 1 })
+  expect(await bidsOf(await ask(world, REQUEST))).toHaveLength(0)
+  world.placements.set(256, { ...PLACEMENT, currency: 'EUR', floorCpmMicros: 0 })
+  expect(await bidsOf(await ask(world, REQUEST))).toHaveLength(1)
+  world.placements.set(256, { ...PLACEMENT, currency: 'USD', floorCpmMicros: 1 })
+  expect(await bidsOf(await ask(world, REQUEST))).toHaveLength(1)
   world.placements.set(256, PLACEMENT)
   world.publishers.set(256, { ...PUBLISHER, badv: ['shop1.example'] })
   expect(await bidsOf(await ask(world, REQUEST))).toHaveLength(0)

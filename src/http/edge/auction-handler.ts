@@ -12,7 +12,7 @@ import { problemResponse } from '../problem.ts'
 import type { Answers } from './ad-forms.ts'
 import type { EdgeDependencies } from './dependencies.ts'
 import { fullRequest } from './full-request.ts'
-import { applyInventory, inventoryOf, sharePpmOf } from './inventory.ts'
+import { applyInventory, DEFAULT_CURRENCY, inventoryOf, sharePpmOf, takesCurrency } from './inventory.ts'
 import { offerAd } from './offer.ts'
 import { brokenOff, type ReadBody, type RefusedBody, readBody, usualText } from './read-body.ts'
 import type { RequestCounts } from './request-counts.ts'
@@ -20,7 +20,6 @@ import type { Sampler } from './sampler.ts'
 import { advertisingIdOf, type Viewer, viewerOf } from './viewer.ts'
 
 export const AUCTION_BYTES_MAX = 512 * 1024
-const DEFAULT_CURRENCY = 'USD'
 /** Currencies of a request that are tried; each takes an auction. */
 const CURRENCIES_MAX = 4
 
@@ -155,6 +154,7 @@ function answerIn(
     // Only the deals that it names may bid there, and we have none.
     if (imp.pmp?.private_auction === 1) continue
     if ((imp.bidfloor ?? 0) > 0 && (imp.bidfloorcur ?? DEFAULT_CURRENCY).toUpperCase() !== currency) continue
+    if (!takesCurrency(inventory, currency)) continue
     readImp(view, imp, placementNumber)
     // A banner that gives no size has the placement's.
     if (imp.banner !== undefined && view.sizeCount === 0 && placement !== null) {

@@ -5,6 +5,8 @@ import { hostOf } from '../../serving/read-request.ts'
 import type { RequestView } from '../../serving/request-view.ts'
 import type { EdgeDependencies } from './dependencies.ts'
 
+/** Where nobody says which, as in OpenRTB. */
+export const DEFAULT_CURRENCY = 'USD'
 /** What a publisher that nobody knows is owed: the default share. */
 const UNKNOWN_SHARE_PPM = 800_000
 
@@ -32,6 +34,11 @@ export function inventoryOf(edge: EdgeDependencies, request: BidRequest, imp: Im
     edge.publisherByDomain(site === undefined ? (app?.domain ?? '') : site.domain || hostOf(site.page))
   const publisherNumber = publisher === null ? 0 : (parseId('publisher', publisher.id) ?? 0)
   return { placement: null, placementNumber: 0, publisher, publisherNumber }
+}
+
+/** Whether a bid in `currency` can be held against the placement's floor: amounts of two currencies are not compared. */
+export function takesCurrency({ placement }: Inventory, currency: string): boolean {
+  return placement === null || placement.floorCpmMicros === 0 || (placement.currency ?? currency) === currency
 }
 
 /** Of each charge, millionths. */

@@ -41,6 +41,19 @@ test('no ad is 204: below the floor of the placement', () => {
   expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([204, '*'])
 })
 
+test('a placement is sold in its own currency, else in US dollars', async () => {
+  const campaigns = ['USD', 'EUR'].map((currency, i) => plainCampaign(i + 1, { currency }))
+  const world = new TestEdge(campaigns, new MemoryLog(PARTITIONS, { now: () => NOW }))
+  const served = async (currency?: string | null) => {
+    world.placements.set(256, { ...PLACEMENT, ...(currency === undefined ? {} : { currency }) })
+    const answer = handleServe(world.auction, get(url(`format=json&placement=${PLACEMENT.id}`)))
+    return answer.status === 200 ? ((await answer.json()) as { campaignId: string }).campaignId : null
+  }
+  const [dollars, euros] = [campaigns[0]!.id, campaigns[1]!.id]
+  expect([await served(), await served(null), await served('USD')]).toEqual([dollars, dollars, dollars])
+  expect([await served('EUR'), await served('JPY')]).toEqual([euros, null])
+})
+
 test('a preflight is answered', () => {
   const answer = handleServe(edgeOver().auction, get(url(`placement=${PLACEMENT.id}`), {}, 'OPTIONS'))
   expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([204, '*'])

@@ -9,7 +9,7 @@ import { Choice } from '../../serving/serve.ts'
 import { problemResponse } from '../problem.ts'
 import type { AuctionDependencies } from './auction-handler.ts'
 import type { EdgeRequest } from './dependencies.ts'
-import { sharePpmOf } from './inventory.ts'
+import { DEFAULT_CURRENCY, sharePpmOf } from './inventory.ts'
 import { offerAd } from './offer.ts'
 
 const CORS = { 'Access-Control-Allow-Origin': '*', 'Cache-Control': 'no-store' }
@@ -27,7 +27,7 @@ const PARAMETER_CHARACTERS_MAX = 2048
 const view = new RequestView()
 const choice = new Choice()
 
-/** `GET /serve`: an ad for a placement, as a page for a frame or as JSON for the tag. First price. */
+/** `GET /serve`: an ad for a placement, as a page for a frame or as JSON for the tag. First price, in the placement's currency. */
 export function handleServe(deps: AuctionDependencies, { request, peer }: EdgeRequest): Response {
   const { edge } = deps
   if (request.method === 'OPTIONS') return new Response(null, { status: 204, headers: PREFLIGHT })
@@ -55,6 +55,8 @@ export function handleServe(deps: AuctionDependencies, { request, peer }: EdgeRe
   const country = alpha3 === null ? 0 : countryIndex(alpha3)
   view.begin(now, (Math.random() * 0x1_0000_0000) >>> 0)
   view.at = 1
+  const currency = placement.currency ?? DEFAULT_CURRENCY
+  view.setCurrency(currency)
   const page = (searchParams.get('page') ?? request.headers.get('referer') ?? '').slice(
     0,
     PARAMETER_CHARACTERS_MAX,
@@ -81,7 +83,7 @@ export function handleServe(deps: AuctionDependencies, { request, peer }: EdgeRe
     deps.sampler.sample({
       now,
       random: view.random,
-      currency: 'USD',
+      currency,
       country: alpha3,
       region: null,
       device: deviceAt(agent.device),
