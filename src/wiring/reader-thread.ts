@@ -21,9 +21,9 @@ self.onmessage = async ({ data }) => {
   try {
     if (queries === null) throw new Error('the reader is not open')
     const call = queries[method] as (...values: unknown[]) => Promise<unknown>
-    self.postMessage({ id, ok: true, value: await call.apply(queries, values) })
+    self.postMessage({ id, method, ok: true, value: await call.apply(queries, values) })
   } catch (error) {
     const { name, message } = error as Error
-    self.postMessage({ id, ok: false, name, message })
+    self.postMessage({ id, method, ok: false, name, message })
   }
 }

@@ -23,7 +23,7 @@ async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array
   const chunks: Uint8Array[] = []
   let length = 0
   // Leaving the loop cancels the stream: a sender without a length is cut off at the limit.
-  for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
+  for await (const chunk of request.body) {
     length += chunk.length
     if (length > bytesMax) throw tooLarge()
     chunks.push(chunk)
