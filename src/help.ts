@@ -51,6 +51,7 @@ Example: ./farthing keys rotate --data ./data
   bench: `farthing bench: measures this checkout, each figure beside its limit
 
   --short       in minutes, with fewer campaigns and events
+  --strict      exits 1 where a goal is missed; they are listed at the end with and without it
   --json FILE   writes the figures there, too
 
 A real server with 100,000 campaigns made over its API, by itself, in minutes: npx bun bench/whole-server.ts
