@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { formatId, parseId } from './ids.ts'
+import { formatId, formatUuid, parseId, parseUuid } from './ids.ts'
 
 test.each([
   ['plc_0', 0],
@@ -26,5 +26,16 @@ test.each([
 test('every number has one id, which gives it back', () => {
   for (const entity of [0, 1, 35, 36, 256, 2 ** 31, 2 ** 32 + 7, 2 ** 48 - 1]) {
     expect(parseId('ad', formatId('ad', entity))).toBe(entity)
+  }
+})
+
+test("16 bytes are a UUID's text, which gives them back", () => {
+  const bytes = Uint8Array.from({ length: 18 }, (_, i) => (i * 15 + 6) & 255)
+  expect(formatUuid(bytes, 2)).toBe('24334251-606f-7e8d-9cab-bac9d8e7f605')
+  for (let byte = 0; byte < 256; byte++) {
+    const turned = Uint8Array.from({ length: 16 }, (_, i) => (byte + i * 37) & 255)
+    const text = formatUuid(turned, 0)
+    expect(text[8]! + text[13]! + text[18]! + text[23]!).toBe('----')
+    expect(parseUuid(text)).toEqual(turned)
   }
 })
