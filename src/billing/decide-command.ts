@@ -183,7 +183,7 @@ function decideDeposit(turn: Turn, command: Command): Outcome<CommandOutcome> {
       amountMicros: amount,
       currency: advertiser.currency,
       entryId: formatId('entry', entry.number),
-      createdAt: rfc3339(command.at),
+      createdAt: rfc3339(turn.receivedAt),
       ...balanceFields(balance),
     },
   })

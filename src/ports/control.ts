@@ -38,6 +38,8 @@ export interface Queries {
   history(table: EntityTable, number: number, limit: number, cursor: string | null): Promise<EntityPage>
   /** The charge of API.md, with `advertiserId` beside it for the access check, or null. */
   charge(eventId: string): Promise<(Record<string, unknown> & { advertiserId: string }) | null>
+  /** What an advertiser paid in, oldest first. */
+  deposits(advertiser: number, limit: number, cursor: string | null): Promise<EntityPage>
   balances(): Promise<unknown>
   entries(filter: {
     readonly account: string | null

@@ -119,6 +119,28 @@ guarantee('balance and credit beyond 2^53 - 1 micros are 422, whichever is raise
   })
 })
 
+guarantee(
+  'deposits are listed page by page as they were answered, and of their advertiser alone',
+  async () => {
+    const pay = async (name: string, amounts: readonly number[]) => {
+      const { id } = await farthing.must(201, 'POST', '/v1/advertisers', { name })
+      const path = `/v1/advertisers/${id}/deposits`
+      const answered = []
+      for (const amountMicros of amounts)
+        answered.push(await farthing.must(201, 'POST', path, { amountMicros }))
+      return { path, answered }
+    }
+    const { path, answered } = await pay('three', [30, 10, 20])
+    await pay('another', [7])
+    const first = await farthing.must(200, 'GET', `${path}?limit=2`)
+    const second = await farthing.must(200, 'GET', `${path}?limit=2&cursor=${first.nextCursor}`)
+    expect([first.items.length, second.items.length, second.nextCursor]).toEqual([2, 1, null])
+    const listed: Json[] = [...first.items, ...second.items]
+    expect(listed.map(({ amountMicros }) => amountMicros)).toEqual([30, 10, 20])
+    for (const [i, deposit] of listed.entries()) expect(answered[i]).toMatchObject(deposit)
+  },
+)
+
 guarantee('ads of all campaigns are listed page by page, each once', async () => {
   const scene = await farthing.campaign({ model: 'cpc', amountMicros: 100_000 })
   const more = {

@@ -4,6 +4,7 @@ import { canonicalJson, entryHash, ZERO_HASH } from '../../billing/chain.ts'
 import { CHAIN_STRIDE, EntryKind } from '../../billing/entry.ts'
 import { merkleRoot } from '../../billing/merkle.ts'
 import { formatId } from '../../core/ids.ts'
+import { DEPOSITS } from './queries-ledger.ts'
 import { ADVERTISER, impression, NOW, shownItem, TestStore } from './queries-test-store.ts'
 
 let store: TestStore
@@ -211,4 +212,18 @@ describe('verify', () => {
       prevHash: ZERO_HASH,
     })
   })
+})
+
+test('deposits are found by an index of theirs, however many charges lie between them', async () => {
+  const paid = { kind: EntryKind.deposit, advertiser: ADVERTISER, currency: 'USD' }
+  store.entry(0, { ...paid, at: NOW + 5000, amount: 5 })
+  store.entry(0, { ...paid, at: NOW + 6000, amount: 6, advertiser: ADVERTISER + 256 })
+  const amounts = (page: { items: readonly unknown[] }) =>
+    page.items.map(item => (item as { amountMicros: number }).amountMicros)
+  const first = await store.queries.deposits(ADVERTISER, 1, null)
+  expect(amounts(first)).toEqual([10_000_000])
+  const rest = await store.queries.deposits(ADVERTISER, 1, first.nextCursor)
+  expect([amounts(rest), rest.nextCursor]).toEqual([[5], null])
+  const plan = store.reading.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${DEPOSITS}`, ADVERTISER, 0, 1)
+  expect(plan.map(({ detail }) => detail).join()).toContain('INDEX entry_deposit (advertiser=? AND number>?)')
 })

@@ -92,6 +92,36 @@ export function entries(
   return { items, nextCursor: null }
 }
 
+/** The kind is a part of the text: the index is of deposits alone, and a value that is bound might be another. */
+export const DEPOSITS = `SELECT number, amount, currency, received_at FROM entry
+  WHERE kind = ${EntryKind.deposit} AND advertiser = ? AND number > ? ORDER BY number LIMIT ?`
+
+/** What an advertiser paid in, oldest first. */
+export function deposits(
+  store: ReadStore,
+  advertiser: number,
+  page: { readonly limit: number; readonly after: number },
+): EntityPage {
+  const rows = store.all<{ number: number; amount: number; currency: string; received_at: number }>(
+    DEPOSITS,
+    advertiser,
+    page.after,
+    page.limit + 1,
+  )
+  const shown = rows.slice(0, page.limit)
+  return {
+    items: shown.map(row => ({
+      id: formatId('deposit', row.number),
+      advertiserId: formatId('advertiser', advertiser),
+      amountMicros: row.amount,
+      currency: row.currency,
+      entryId: formatId('entry', row.number),
+      createdAt: rfc3339(row.received_at),
+    })),
+    nextCursor: rows.length > page.limit ? String(shown.at(-1)!.number) : null,
+  }
+}
+
 export function entry(store: ReadStore, entryId: string): object | null {
   const number = parseId('entry', entryId)
   const stored = number === null ? null : store.one<StoredEntry>(`${SELECT} WHERE number = ?`, number)

@@ -2,7 +2,7 @@ import { type Clock, rfc3339 } from '../../core/time.ts'
 import type { EntityPage, EntityTable, Queries, ReportQuery } from '../../ports/control.ts'
 import { charge } from './queries-charges.ts'
 import { entity, history, list } from './queries-entities.ts'
-import { balances, entries, entry, entryCharges, verify } from './queries-ledger.ts'
+import { balances, deposits, entries, entry, entryCharges, verify } from './queries-ledger.ts'
 import { aggregates, realtime, report } from './queries-reports.ts'
 import type { ReadStore } from './read-store.ts'
 
@@ -40,6 +40,10 @@ export class SqliteQueries implements Queries {
   async charge(eventId: string) {
     const found = charge(this.store, eventId)
     return found === null ? null : { ...found, asOf: this.#asOf() }
+  }
+
+  async deposits(advertiser: number, limit: number, cursor: string | null): Promise<EntityPage> {
+    return deposits(this.store, advertiser, { limit, after: cursor === null ? 0 : Number(cursor) })
   }
 
   async balances(): Promise<unknown> {

@@ -61,6 +61,7 @@ CREATE TABLE IF NOT EXISTS entry (
   postings TEXT, items BLOB
 ) STRICT;
 CREATE INDEX IF NOT EXISTS entry_event ON entry (event_second) WHERE event_second IS NOT NULL;
+CREATE INDEX IF NOT EXISTS entry_deposit ON entry (advertiser, number) WHERE kind = 4;
 
 -- Charged impressions that are no entry yet: reserved until the block closes.
 CREATE TABLE IF NOT EXISTS open_block (

@@ -32,6 +32,12 @@ describe('who may', () => {
     ],
     ['PATCH', '/v1/advertisers/$advertiser', { name: 'b' }, { admin: 200, advertiser: 403, reader: 403 }],
     [
+      'GET',
+      '/v1/advertisers/$advertiser/deposits',
+      undefined,
+      { admin: 200, advertiser: 200, reader: 200, everyReader: 200, rival: 404, publisher: 403, ingest: 403 },
+    ],
+    [
       'POST',
       '/v1/advertisers/$advertiser/deposits',
       { amountMicros: 5 },

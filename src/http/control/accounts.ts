@@ -228,10 +228,37 @@ export function accountRoutes(routes: Routes, deps: ControlDeps): void {
       },
     )
   }
+  depositRoutes(routes, deps)
+}
+
+function depositRoutes(routes: Routes, deps: ControlDeps): void {
+  const path = '/v1/advertisers/{id}/deposits'
+  routes.add(
+    {
+      method: 'get',
+      path,
+      tag: ACCOUNTS,
+      summary: 'What was paid in, oldest first',
+      roles: 'admin; advertiser and reader their own',
+      query: PAGE_QUERY,
+      answer: { status: 200, description: 'A page of deposits', schema: answers.pageOf(answers.deposit) },
+    },
+    async call => {
+      const { limit, cursor } = call.query.page()
+      call.query.done()
+      const found = await findEntity(
+        deps,
+        'advertiser',
+        call.param('id'),
+        readScope(call.principal, 'advertiser'),
+      )
+      return json(200, await deps.queries.deposits(found.number, limit, cursor))
+    },
+  )
   routes.add(
     {
       method: 'post',
-      path: '/v1/advertisers/{id}/deposits',
+      path,
       tag: ACCOUNTS,
       summary: 'Pay money in',
       roles: 'admin',

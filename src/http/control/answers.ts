@@ -38,7 +38,14 @@ export const advertiser = z
   .meta({ id: 'Advertiser' })
 
 export const deposit = z
-  .object({ id: z.string(), advertiserId: z.string(), amountMicros: micros, createdAt: time })
+  .object({
+    id: z.string(),
+    advertiserId: z.string(),
+    amountMicros: micros,
+    currency: z.string(),
+    entryId: z.string().meta({ description: 'Its entry of the ledger' }),
+    createdAt: time,
+  })
   .meta({ id: 'Deposit' })
 
 export const publisher = z

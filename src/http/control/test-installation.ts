@@ -89,6 +89,7 @@ export class Installation implements Commands, Directory {
         ],
         asOf: 'now',
       }),
+      deposits: async () => page([]),
       entries: async () => page([]),
       entry: async id => (id === 'ent_1' ? { id } : null),
       entryCharges: async id => (id === 'ent_1' ? { items: [] } : null),
