@@ -120,6 +120,7 @@ export function eventLogContract(name: string, make: () => Promise<KeptLog>): vo
       ['a record of a partition that the log has not', () => records([PARTITIONS, 'x'])],
       ['a record that is cut short', () => whole().slice(0, -1)],
       ['a header that is cut short', () => whole().slice(0, HEADER_BYTES - 1)],
+      ['a length that is cut short', () => whole().slice(0, 3)],
       ['another version', () => whole().fill(9, 4, 5)],
       ['a whole record before a broken one', () => joined(whole(), whole().slice(0, -1))],
     ]
