@@ -63,19 +63,19 @@ function runOther(scenario: Scenario, seed: number, make: (world: OthersWorld) =
 function runOurs(scenario: Scenario, seed: number): Row {
   const world = new World(scenario, seed)
   world.runUntil(world.drained)
-  const { auditor } = world
+  const { money } = world.auditor
   let delivered = 0
-  for (const { days } of auditor.books.values()) {
-    for (const day of days.values()) delivered += auditor.billedOn(day)
+  for (const { days } of money.books.values()) {
+    for (const day of days.values()) delivered += money.billedOn(day)
   }
   return {
     name: 'leases (Farthing)',
-    over: auditor.overbilledMicros,
-    givenAway: auditor.givenAway(),
+    over: money.overbilledMicros,
+    givenAway: money.givenAway(),
     delivered,
     waitsMs: [],
     messages: world.leaseMessages + world.shardMessages,
-    charges: auditor.charges,
+    charges: money.charges,
   }
 }
 

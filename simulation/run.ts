@@ -1,8 +1,8 @@
 import { MINUTE_MS } from '../src/core/time.ts'
-import { Breach } from './budgets/auditor.ts'
+import { Breach } from './budgets/audit/breach.ts'
+import type { Watch } from './budgets/audit/watching-auditor.ts'
 import { type Figures, figuresOf } from './budgets/figures.ts'
 import { Samples } from './budgets/samples.ts'
-import type { Watch } from './budgets/watching-auditor.ts'
 import { World } from './budgets/world.ts'
 import { type Job, scenarioOf } from './options.ts'
 
@@ -48,7 +48,7 @@ export function runJob(job: Job, hooks: Hooks = {}): Outcome & Seen {
       const drained = Math.max(0, step - STEPS) / DRAIN_STEPS
       world.runUntil(world.start + (world.end - world.start) * share + (world.drained - world.end) * drained)
       if (step <= STEPS) samples?.take()
-      hooks.onProgress?.(share * (1 - DRAIN_SHARE) + drained * DRAIN_SHARE, world.auditor.charges)
+      hooks.onProgress?.(share * (1 - DRAIN_SHARE) + drained * DRAIN_SHARE, world.auditor.money.charges)
     }
   } catch (error) {
     if (!(error instanceof Error)) throw error

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { Breach } from './auditor.ts'
+import { Breach } from './audit/breach.ts'
 import { BREAKAGES, type Breakage } from './breakages.ts'
 import { SCENARIOS, type Scenario } from './scenarios.ts'
 import { World } from './world.ts'

@@ -1,5 +1,5 @@
 import { DAY_MS } from '../../src/core/time.ts'
-import type { Auditor } from './auditor.ts'
+import type { ChargeBook } from './audit/charge-book.ts'
 import type { World } from './world.ts'
 
 /** What a run comes to. Money in micros, shares of 1. */
@@ -28,7 +28,8 @@ const SLOT_MS = 900_000
 const PACED_EVENTS_MIN = 1000
 
 export function figuresOf(world: World, seed: number): Figures {
-  const { auditor, market, scenario } = world
+  const { market, scenario } = world
+  const { money } = world.auditor
   let charged = 0
   let target = 0
   let stranded = 0
@@ -37,9 +38,9 @@ export function figuresOf(world: World, seed: number): Figures {
     let mine = 0
     let caps = 0
     for (const { number } of advertiser.campaigns) {
-      const { facts, days } = auditor.books.get(number)!
+      const { facts, days } = money.books.get(number)!
       for (const day of days.values()) {
-        const billed = auditor.billedOn(day)
+        const billed = money.billedOn(day)
         charged += billed
         mine += billed
         if (facts.pacing === 'even' && scenario.hours < 24) continue
@@ -56,21 +57,21 @@ export function figuresOf(world: World, seed: number): Figures {
     target += able
     stranded += Math.max(0, able - mine)
   }
-  const stops = stopsOf(auditor).sort((a, b) => a - b)
+  const stops = stopsOf(money).sort((a, b) => a - b)
   const at = (share: number) => stops[Math.floor((stops.length - 1) * share)] ?? 0
   return {
     scenario: scenario.name,
     seed,
-    overbilledMicros: auditor.overbilledMicros,
-    givenAwayShare: charged === 0 ? 0 : auditor.givenAway() / charged,
+    overbilledMicros: money.overbilledMicros,
+    givenAwayShare: charged === 0 ? 0 : money.givenAway() / charged,
     deliveredShare: target === 0 ? 1 : (target - stranded) / target,
     strandedMicros: stranded,
     strandedPricesMax,
     stopMs: { p50: at(0.5), p99: at(0.99), max: at(1) },
     pacingError: pacingError(world),
-    messagesPerCharge: world.leaseMessages / Math.max(1, auditor.charges),
-    charges: auditor.charges,
-    repeats: auditor.repeats,
+    messagesPerCharge: world.leaseMessages / Math.max(1, money.charges),
+    charges: money.charges,
+    repeats: money.repeats,
     nodes: scenario.nodes,
     campaigns: market.campaigns.length,
     requests: world.requests,
@@ -78,9 +79,9 @@ export function figuresOf(world: World, seed: number): Figures {
 }
 
 /** How long each was served on after it was exhausted or paused. */
-export function stopsOf(auditor: Auditor): number[] {
-  const stops = [...auditor.stops]
-  for (const { days } of auditor.books.values()) {
+export function stopsOf(money: ChargeBook): number[] {
+  const stops = [...money.stops]
+  for (const { days } of money.books.values()) {
     for (const day of days.values()) if (day.exhaustedAt !== null) stops.push(day.servedAfterMs)
   }
   return stops
@@ -93,7 +94,7 @@ function pacingError(world: World): number | null {
     const price = facts.model === 'cpc' ? facts.amount : facts.amount / 1000
     if (facts.pacing !== 'even' || facts.model !== 'cpm' || facts.dailyCap / price < PACED_EVENTS_MIN)
       continue
-    const slots = world.auditor.slots.get(facts.number) ?? new Map<number, number>()
+    const slots = world.auditor.money.slots.get(facts.number) ?? new Map<number, number>()
     let mass = 0
     for (let at = world.start; at < world.start + DAY_MS; at += SLOT_MS) mass += world.curve(at + SLOT_MS / 2)
     for (let at = world.start; at < Math.min(world.end, world.start + DAY_MS); at += SLOT_MS) {

@@ -55,19 +55,20 @@ export class Samples {
 
   take(): void {
     const { world } = this
-    const { auditor, leaseMessages } = world
+    const { leaseMessages } = world
+    const { money } = world.auditor
     this.taken.push({
       at: world.events.now,
       ...this.outstanding(),
       messages: leaseMessages - this.messages,
-      charges: auditor.charges - this.charges,
+      charges: money.charges - this.charges,
       billed: this.shown.map(({ facts }) => {
-        const days = [...auditor.books.get(facts.number)!.days.values()]
-        return days.reduce((sum, day) => sum + auditor.billedOn(day), 0)
+        const days = [...money.books.get(facts.number)!.days.values()]
+        return days.reduce((sum, day) => sum + money.billedOn(day), 0)
       }),
     })
     this.messages = leaseMessages
-    this.charges = auditor.charges
+    this.charges = money.charges
   }
 
   watched(): Watched[] {
@@ -76,24 +77,24 @@ export class Samples {
 
   /** Times from exhaustion or a pause to the last ad: those that the figures are made of. */
   stops(): number[] {
-    return stopsOf(this.world.auditor)
+    return stopsOf(this.world.auditor.money)
   }
 
   /** The campaigns that fared worst, one for each way to. */
   worst(): WorstCase[] {
-    const { auditor } = this.world
+    const { money } = this.world.auditor
     const cases = new Map<string, WorstCase & { readonly size: number }>()
     const note = (what: string, campaign: number, size: number, text: string) => {
       if (size > (cases.get(what)?.size ?? 0)) cases.set(what, { what, campaign, size, text })
     }
-    for (const { facts, days, givenAway } of auditor.books.values()) {
+    for (const { facts, days, givenAway } of money.books.values()) {
       const { number } = facts
       const price = costOf(facts)
       note('given away', number, givenAway / price, `${(givenAway / price).toFixed(1)} prices`)
       for (const day of days.values()) {
         // The day after the run is open, and nothing comes of it.
         if (day.start >= this.world.end - JUDGED_MS) continue
-        const left = (day.capMost - auditor.billedOn(day)) / price
+        const left = (day.capMost - money.billedOn(day)) / price
         const of = `of ${(day.capMost / price).toFixed(0)} on the day of ${new Date(day.start).toISOString().slice(0, 16)}`
         if (day.exhaustedAt === null) note('left of a cap', number, left, `${left.toFixed(1)} prices ${of}`)
         else {

@@ -1,7 +1,8 @@
 import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.ts'
 import { HOUR_MS, MINUTE_MS } from '../../src/core/time.ts'
 import { Random } from '../random.ts'
-import { Auditor } from './auditor.ts'
+import { Auditor } from './audit/auditor.ts'
+import { type Watch, WatchingAuditor } from './audit/watching-auditor.ts'
 import { AddingGrants, type Breakage, keepGrants } from './breakages.ts'
 import { Events } from './events.ts'
 import { Home } from './home.ts'
@@ -17,7 +18,6 @@ import { CUT_REGION, Network } from './network.ts'
 import { type Impression, Node } from './node.ts'
 import type { Scenario } from './scenarios.ts'
 import { type Curve, weekCurve } from './traffic.ts'
-import { type Watch, WatchingAuditor } from './watching-auditor.ts'
 import { Worker } from './worker.ts'
 
 /** A Sunday: daylight saving ends in New York on it, and ended in Europe a week before. */
@@ -144,7 +144,6 @@ export class World {
   }
 
   toWorker(to: Worker, grants: readonly ShardGrant[]): void {
-    for (const grant of grants) this.auditor.answered(to, grant)
     this.shardMessages++
     this.auditor.told(to, grants)
     if (this.breakage === 'merge-by-adding') {

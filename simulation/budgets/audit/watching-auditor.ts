@@ -1,9 +1,10 @@
-import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.ts'
-import type { LeaseAsk, LeaseGrant } from '../../src/ports/treasury-link.ts'
-import { Auditor, type GivenBack } from './auditor.ts'
-import type { CampaignFacts } from './market.ts'
-import type { Node, TrackedEvent } from './node.ts'
-import type { Worker } from './worker.ts'
+import type { ShardGrant, ShardReport } from '../../../src/budgets/shard-messages.ts'
+import type { LeaseAsk, LeaseGrant } from '../../../src/ports/treasury-link.ts'
+import type { CampaignFacts } from '../market.ts'
+import type { Node, TrackedEvent } from '../node.ts'
+import type { Worker } from '../worker.ts'
+import { Auditor, type Charged } from './auditor.ts'
+import type { GivenBack } from './charge-book.ts'
 
 /** What a breach concerned: the run is done again, and what happens to it is kept. */
 export interface Watch {
@@ -67,11 +68,7 @@ export class WatchingAuditor extends Auditor {
     super.leased(worker, epoch, campaign, amountMicros)
   }
 
-  override charged(
-    worker: Worker,
-    event: TrackedEvent,
-    charge: { readonly fence: number; readonly dayStart: number; readonly amount: number },
-  ): void {
+  override charged(worker: Worker, event: TrackedEvent, charge: Charged): void {
     const { campaign, serial } = event.impression
     if (this.concerns(campaign.number, null)) {
       const day = new Date(charge.dayStart).toISOString().slice(0, 16)
@@ -83,7 +80,7 @@ export class WatchingAuditor extends Auditor {
   }
 
   override refunded(worker: Worker, back: GivenBack): void {
-    if (this.concerns(this.campaignOf(back), null)) {
+    if (this.concerns(this.money.campaignOf(back), null)) {
       this.keep(`worker ${worker.shardNumber} refunded ${back.amount} of impression ${back.serial}`)
     }
     super.refunded(worker, back)
@@ -96,14 +93,16 @@ export class WatchingAuditor extends Auditor {
     super.reported(worker, report)
   }
 
-  override answered(worker: Worker, grant: ShardGrant): void {
-    if (this.concerns(grant.campaign, null)) {
+  override told(worker: Worker, grants: readonly ShardGrant[]): void {
+    for (const grant of grants) {
+      if (!this.concerns(grant.campaign, null)) continue
       const granted = grant.days.map(said => `${said.day} granted ${said.granted}`).join('; ')
       this.keepNews(
         `the home told worker ${worker.shardNumber}`,
         `fence ${grant.fence}; ${granted}${grant.stopped ? ', stopped' : ''}`,
       )
     }
+    super.told(worker, grants)
   }
 
   override fenced(worker: Worker, campaign: number): void {
@@ -122,7 +121,7 @@ export class WatchingAuditor extends Auditor {
   }
 
   override reversed(worker: Worker, back: GivenBack): void {
-    if (this.concerns(this.campaignOf(back), null)) {
+    if (this.concerns(this.money.campaignOf(back), null)) {
       this.keep(`worker ${worker.shardNumber} reversed ${back.amount} of impression ${back.serial}`)
     }
     super.reversed(worker, back)

@@ -1,20 +1,8 @@
-import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.ts'
-import type { LeaseAsk, LeaseGrant } from '../../src/ports/treasury-link.ts'
-import type { AdvertiserFacts, CampaignFacts } from './market.ts'
-import type { Node, TrackedEvent } from './node.ts'
-import type { Worker } from './worker.ts'
-
-/** A breach of what must hold. */
-export class Breach extends Error {
-  override name = 'Breach'
-
-  constructor(
-    message: string,
-    readonly of: { readonly campaign: number | null; readonly node: number | null },
-  ) {
-    super(message)
-  }
-}
+import type { ShardGrant, ShardReport } from '../../../src/budgets/shard-messages.ts'
+import type { AdvertiserFacts, CampaignFacts } from '../market.ts'
+import type { Node, TrackedEvent } from '../node.ts'
+import type { Worker } from '../worker.ts'
+import { Breach, ofCampaign } from './breach.ts'
 
 /** A charge, or a part of one, that was given back: micros of a day's charge under a fence. */
 export interface GivenBack {
@@ -63,61 +51,17 @@ interface Book {
   servedPausedMs: number
 }
 
-/** Of the newest term in which anything was handed out. */
-interface Handed {
-  term: number
-  granted: number
-  returned: number
-  chosen: number
-}
-
-/** What one node heard of one partition. */
-interface LineBook {
-  /** As the node has heard. */
-  epoch: number
-  term: number
-  /** True time at which the ask was sent that was answered last. */
-  answeredAt: number
-  /** True times at which asks were sent, by the time on them: the latest. */
-  readonly sentAt: Map<number, number>
-  /** By campaign and epoch. */
-  readonly handed: Map<number, Handed>
-}
-
-/** What one epoch of a treasury has of a campaign: leased in micros, handed out in thousandths. */
-interface TreasuryBook {
-  leased: number
-  handed: number
-  readonly lines: Set<LineBook>
-}
-
-/** Of a node and partition: an answer comes within seconds, and ten asks a second are sent at most. */
-const ASKS_KEPT = 256
-const EPOCHS_MAX = 1024
 const FENCES_MAX = 2 ** 20
 const WORKERS_MAX = 1024
-const REGIONS_MAX = 64
-const LEASE_MS = 5000
-/** A node's lease has surely not ended so long before its time is over. */
-const LEASE_MARGIN_MS = 500
 /** After a stop, and after midnight, leases are released before every node has heard of it. */
 const RELEASED_MS = 10_000
-/** Timers that drift by a hundredth, and the way of the message that told the time. */
-const LEASE_TOLERANCE = 1.02
 
-/**
- * Recomputes all money by itself: from what nodes chose, what workers charged and what messages said. It shares no code
- * with the protocol and reads none of its state. It stops at the first breach.
- */
-export class Auditor {
+/** The auditor's book of charges: money, caps, balances and days, from what workers charged and messages said. */
+export class ChargeBook {
   readonly books = new Map<number, Book>()
   private readonly advertisers = new Map<number, AdvertiserFacts>()
   /** By the serial of the impression: what was charged, and what of it was given back. */
   private readonly chargesBySerial = new Map<number, { facts: CampaignFacts; amount: number; back: number }>()
-  /** By node and partition. */
-  private readonly lines = new Map<number, LineBook>()
-  /** By campaign, epoch, region and partition. */
-  private readonly treasuries = new Map<number, TreasuryBook>()
   private readonly billedBy = new Map<number, number>()
   private readonly outBy = new Map<number, number>()
   /** By worker and campaign: the newest fence that arrived, and when it was told to stop last. */
@@ -157,25 +101,9 @@ export class Auditor {
     }
   }
 
-  /** A node chose: it must have been granted what it chose with, within the time of its lease. */
-  chosen(node: Node, lease: { campaign: number; partition: number }, cost: number): void {
-    const line = this.lineOf(node.boot, lease.partition)
-    const handed = line.handed.get(lease.campaign * EPOCHS_MAX + line.epoch)
-    const of = { campaign: lease.campaign, node: node.boot }
-    if (handed === undefined || handed.term !== line.term)
-      throw new Breach(`node ${node.boot} chose ${lease.campaign} with nothing granted`, of)
-    handed.chosen += cost
-    if (handed.chosen > handed.granted - handed.returned + 1e-3) {
-      throw new Breach(
-        `node ${node.boot} chose ${handed.chosen} of campaign ${lease.campaign}, was granted ${handed.granted} and gave ${handed.returned} back`,
-        of,
-      )
-    }
-    const silent = this.now() - line.answeredAt
-    if (silent > LEASE_MS * LEASE_TOLERANCE) {
-      throw new Breach(`node ${node.boot} chose ${silent} ms after its lease began`, of)
-    }
-    const book = this.books.get(lease.campaign)!
+  /** A node chose: how long after a stop. */
+  chosen(node: Node, campaign: number, cost: number): void {
+    const book = this.books.get(campaign)!
     book.chosenValue += cost
     const day = this.dayHolding(book, this.now())
     const since = this.connectedSince(node)
@@ -184,60 +112,6 @@ export class Auditor {
     if (day !== null && day.exhaustedAt !== null) {
       day.servedAfterMs = Math.max(day.servedAfterMs, this.now() - Math.max(since, day.exhaustedAt))
     }
-  }
-
-  /** A node sends an ask. */
-  sent(ask: LeaseAsk): void {
-    const line = this.lineOf(ask.node, ask.partition)
-    line.sentAt.set(ask.sentAt, this.now())
-    if (line.sentAt.size > ASKS_KEPT) line.sentAt.delete(line.sentAt.keys().next().value!)
-  }
-
-  /** An ask reached a treasury. */
-  asked(ask: LeaseAsk): void {
-    const line = this.lineOf(ask.node, ask.partition)
-    for (const said of ask.shards) {
-      const handed = handedOf(line, said.campaign, ask.epoch)
-      if (handed.term !== ask.term || said.returnedThousandths <= handed.returned) continue
-      this.treasuryOf(ask, said.campaign).handed -= said.returnedThousandths - handed.returned
-      handed.returned = said.returnedThousandths
-    }
-  }
-
-  /** A treasury hands out: never more than was decided for its epoch. */
-  granted(worker: Worker, epoch: number, grant: LeaseGrant): void {
-    const line = this.lineOf(grant.node, grant.partition)
-    for (const said of grant.shards) {
-      const handed = handedOf(line, said.campaign, epoch)
-      if (grant.term > handed.term) Object.assign(handed, newHanded(grant.term))
-      const more = said.grantedThousandths - handed.granted
-      if (more <= 0) continue
-      handed.granted = said.grantedThousandths
-      const treasury = this.treasury(said.campaign, epoch, worker.region, grant.partition)
-      treasury.handed += more
-      treasury.lines.add(line)
-      if (treasury.handed > treasury.leased * 1000 + 1e-3) {
-        throw new Breach(
-          `treasury ${worker.shardNumber} of epoch ${epoch} handed out ${treasury.handed} of campaign ${said.campaign}, ${treasury.leased * 1000} were leased`,
-          { campaign: said.campaign, node: null },
-        )
-      }
-    }
-  }
-
-  heard(node: Node, grant: LeaseGrant): void {
-    const line = this.lineOf(node.boot, grant.partition)
-    if (grant.epoch < line.epoch || (grant.epoch === line.epoch && grant.term < line.term)) return
-    line.epoch = grant.epoch
-    line.term = grant.term
-    if (grant.askSentAt === null) return
-    const at = line.sentAt.get(grant.askSentAt) ?? Number.NEGATIVE_INFINITY
-    line.answeredAt = Math.max(line.answeredAt, at)
-  }
-
-  leased(worker: Worker, epoch: number, campaign: number, amountMicros: number): void {
-    this.treasury(campaign, epoch, worker.region, worker.index).leased += Math.max(0, amountMicros)
-    if (amountMicros > 0) this.checkInHand(worker, epoch, campaign, amountMicros)
   }
 
   /** The home grants: what is out with workers stays within the cap of the day and the advertiser's money. */
@@ -308,7 +182,7 @@ export class Auditor {
    * A worker leases more to its treasury: with what nodes may still choose, under this epoch and older ones whose leases
    * have not ended, that is within what the worker has and has not charged.
    */
-  private checkInHand(worker: Worker, epoch: number, campaign: number, leased: number): void {
+  checkLeased(worker: Worker, campaign: number, leased: number, inHandOf: () => number): void {
     const key = campaign * WORKERS_MAX + worker.shardNumber
     const day = this.dayHolding(this.books.get(campaign)!, this.now())
     if (day === null || this.now() - day.start < RELEASED_MS) return
@@ -318,18 +192,10 @@ export class Auditor {
     if (fence > 0) return
     const slip = this.slipOf(day, worker, fence)
     const own = slip.arrived - slip.returned - slip.local + slip.refunded
-    let inHand = 0
-    for (const of of [epoch - 2, epoch - 1, epoch]) {
-      for (const line of this.treasury(campaign, of, worker.region, worker.index).lines) {
-        if (line.epoch !== of) continue
-        if (this.now() - line.answeredAt > LEASE_MS - LEASE_MARGIN_MS) continue
-        const { term, granted, returned, chosen } = handedOf(line, campaign, of)
-        if (term === line.term) inHand += Math.max(0, granted - returned - chosen)
-      }
-    }
-    if (inHand / 1000 + leased > own + 1) {
+    const inHand = inHandOf()
+    if (inHand + leased > own + 1) {
       throw new Breach(
-        `worker ${worker.shardNumber} leased ${leased} of campaign ${campaign} while its nodes have ${inHand / 1000} in hand, of ${own}`,
+        `worker ${worker.shardNumber} leased ${leased} of campaign ${campaign} while its nodes have ${inHand} in hand, of ${own}`,
         { campaign, node: null },
       )
     }
@@ -377,7 +243,7 @@ export class Auditor {
     this.books.get(number)!.givenAway += back.amount
   }
 
-  protected campaignOf({ serial }: GivenBack): number {
+  campaignOf({ serial }: GivenBack): number {
     return this.chargesBySerial.get(serial)?.facts.number ?? 0
   }
 
@@ -429,14 +295,6 @@ export class Auditor {
       for (const [key, slip] of day.slips) if (isOf(worker, key)) slip.granted = slip.arrived
       this.restateOut(book, day)
     }
-  }
-
-  /** The home answers, or tells a worker unasked. */
-  answered(_worker: Worker, _grant: ShardGrant): void {}
-
-  /** The latest that concerned what is watched. */
-  history(): readonly string[] {
-    return []
   }
 
   /** The home has given a worker up: what it charged and has not told of is not billed, unless it is honoured. */
@@ -600,59 +458,10 @@ export class Auditor {
     }
     return slip
   }
-
-  private lineOf(node: number, partition: number): LineBook {
-    const key = node * REGIONS_MAX + partition
-    let line = this.lines.get(key)
-    if (line === undefined) {
-      line = {
-        epoch: 0,
-        term: 0,
-        answeredAt: Number.NEGATIVE_INFINITY,
-        sentAt: new Map(),
-        handed: new Map(),
-      }
-      this.lines.set(key, line)
-    }
-    return line
-  }
-
-  /** Nodes are numbered so that a number tells its region. */
-  private treasuryOf(ask: LeaseAsk, campaign: number): TreasuryBook {
-    return this.treasury(campaign, ask.epoch, ask.node % REGIONS_MAX, ask.partition)
-  }
-
-  private treasury(campaign: number, epoch: number, region: number, partition: number): TreasuryBook {
-    const key = ((campaign * EPOCHS_MAX + epoch) * REGIONS_MAX + region) * REGIONS_MAX + partition
-    let treasury = this.treasuries.get(key)
-    if (treasury === undefined) {
-      treasury = { leased: 0, handed: 0, lines: new Set() }
-      this.treasuries.set(key, treasury)
-    }
-    return treasury
-  }
-}
-
-function handedOf(line: LineBook, campaign: number, epoch: number): Handed {
-  const key = campaign * EPOCHS_MAX + epoch
-  let handed = line.handed.get(key)
-  if (handed === undefined) {
-    handed = newHanded(0)
-    line.handed.set(key, handed)
-  }
-  return handed
-}
-
-function newHanded(term: number): Handed {
-  return { term, granted: 0, returned: 0, chosen: 0 }
 }
 
 function isOf(worker: Worker, slip: number): boolean {
   return Math.floor(slip / FENCES_MAX) === worker.shardNumber
-}
-
-function ofCampaign({ number }: CampaignFacts): Breach['of'] {
-  return { campaign: number, node: null }
 }
 
 function priceOf(facts: CampaignFacts): number {
