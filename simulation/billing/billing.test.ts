@@ -40,7 +40,7 @@ describe('the auditor finds', () => {
   ] as const)(
     '%s',
     async (breakage, finding) => {
-      expect(simulate(3, breakage)).rejects.toThrow(finding)
+      expect(simulate(4, breakage)).rejects.toThrow(finding)
     },
     30_000,
   )

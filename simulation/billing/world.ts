@@ -35,6 +35,8 @@ interface Due {
   readonly kind: 1 | 2
   readonly bytes: Uint8Array
   readonly verdict: number
+  /** Of a record that comes a second time; else when it is sent. */
+  readonly receivedAt?: number
 }
 
 interface Stock {
@@ -48,7 +50,9 @@ interface Stock {
 /** Advertisers, an edge, a network and a machine that crashes, around the production Decider. */
 export class World {
   readonly random: Random
-  readonly auditor = new Auditor()
+  /** How long impressions are known: with some seeds the replays of 35 days are below the floor. */
+  private readonly keptMs: number
+  readonly auditor: Auditor
   private readonly folder = mkdtempSync(join(tmpdir(), 'farthing-simulation-'))
   /** What passed since the start, and by how much the wall clock is wrong. */
   private elapsed = 0
@@ -79,6 +83,8 @@ export class World {
     private readonly breakage: Breakage = 'none',
   ) {
     this.random = new Random(seed)
+    this.keptMs = seed % 2 === 0 ? 36 * DAY : 26 * HOUR
+    this.auditor = new Auditor(this.keptMs)
   }
 
   async run(events: number): Promise<void> {
@@ -88,7 +94,11 @@ export class World {
     await this.pass(1100)
     for (let i = 0; this.chosen < events && i < events * 4; i++) await this.step()
     await this.drain()
-    this.auditor.final(this.store, this.log.read(new Array(PARTITIONS).fill(0), Number.MAX_SAFE_INTEGER))
+    this.auditor.final(
+      this.store,
+      this.now,
+      this.log.read(new Array(PARTITIONS).fill(0), Number.MAX_SAFE_INTEGER),
+    )
     if (this.breakage === 'none') await this.replay()
   }
 
@@ -129,6 +139,7 @@ export class World {
       store,
       clock: { now: () => this.now },
       holdMs: 60_000,
+      keptMs: this.keptMs,
       hashOf: bytes => createHash('sha256').update(bytes).digest('hex'),
       tell,
       warn: () => {},
@@ -465,6 +476,7 @@ export class World {
   private live(campaign: CampaignFacts): void {
     const { random, now } = this
     const bytes = this.token(campaign)
+    const firstDue = this.due.length
     const verdict = () => (random.chance(0.05) ? random.pick([Reason.crawler, Reason.rate]) : Reason.none)
     const due = (kind: 1 | 2, after: number, of: number = Reason.none) =>
       this.due.push({ at: now + after, kind, bytes, verdict: of })
@@ -483,6 +495,9 @@ export class World {
     if (random.chance(0.3)) {
       for (const after of [HOUR, 25 * HOUR, 35 * 24 * HOUR]) {
         for (const kind of [1, 2] as const) this.late.push({ at: now + after, kind, bytes, verdict: 0 })
+        // A spool that is forwarded a second time.
+        for (const sent of this.due.slice(firstDue))
+          this.late.push({ ...sent, at: sent.at + after, receivedAt: sent.at })
       }
     }
   }
@@ -524,10 +539,10 @@ export class World {
       ;[ready[i], ready[j]] = [ready[j]!, ready[i]!]
     }
     const buffer = new RecordBuffer()
-    for (const { kind, bytes, verdict } of ready) {
+    for (const { kind, bytes, verdict, receivedAt = this.now } of ready) {
       const event = formatUuid(bytes, 2)
       const partition = this.auditor.tokens.get(event)!.campaign.home
-      appendEvent(buffer, { kind, partition, receivedAt: this.now, token: bytes, verdict, fromServer: false })
+      appendEvent(buffer, { kind, partition, receivedAt, token: bytes, verdict, fromServer: false })
     }
     this.fault(0.15)
     await this.append(buffer)
@@ -543,6 +558,7 @@ export class World {
     this.due = this.late.sort((a, b) => a.at - b.at)
     for (const jump of [HOUR, 25 * HOUR, 35 * 24 * HOUR]) {
       await this.pass(jump)
+      if (jump > this.keptMs) await this.letFloorFollow()
       await this.sendDue()
       for (let i = 0; i < 3; i++) await this.pass(61_000)
       this.crashNext = 'afterCommit'
@@ -561,6 +577,18 @@ export class World {
     }
     if (this.breakage === 'accountChanged')
       this.store.db.run("UPDATE account SET balance = balance + 1 WHERE account = 'fee' AND partition = 0")
+  }
+
+  /** Seconds of ticks, in each of which the floor may move. */
+  private async letFloorFollow(): Promise<void> {
+    for (let second = 0; second < 36 * 24 * 6; second++) {
+      this.advance(1000)
+      const buffer = new RecordBuffer()
+      for (let partition = 0; partition < PARTITIONS; partition++)
+        buffer.json(RecordKind.tick, partition, this.now, {})
+      await this.append(buffer)
+    }
+    await this.settle()
   }
 
   /** The whole log, into an empty store. */

@@ -41,6 +41,9 @@ export class Bits {
   private pages = new Map<number, Map<number, BitPage>>()
   private count = 0
   readonly dirty: BitPage[] = []
+  /** Pages with nothing issued since are to be deleted by the store. Null where they are already. */
+  forgottenBefore: number | null = null
+  private floor = 0
 
   constructor(private readonly load: LoadPage) {}
 
@@ -61,10 +64,25 @@ export class Bits {
     }
   }
 
+  /** Drops the pages with nothing issued since `floor`. What is in the store still is read as if it were gone. */
+  forgetBefore(floor: number): void {
+    this.floor = floor
+    for (const [boot, pages] of this.pages) {
+      for (const [key, page] of pages) {
+        if (page.issuedUntil >= floor) continue
+        pages.delete(key)
+        this.count--
+      }
+      if (pages.size === 0) this.pages.delete(boot)
+    }
+    this.forgottenBefore = floor
+  }
+
   /** After the commit that wrote the dirty pages. */
   written(): void {
     for (const page of this.dirty) page.dirty = false
     this.dirty.length = 0
+    this.forgottenBefore = null
     if (this.count > PAGES_IN_MEMORY_MAX) {
       this.pages.clear()
       this.count = 0
@@ -82,7 +100,8 @@ export class Bits {
     }
     let page = ofBoot.get(key)
     if (page === undefined) {
-      const stored = this.load(boot, kind, number)
+      const loaded = this.load(boot, kind, number)
+      const stored = loaded === null || loaded.issuedUntil < this.floor ? null : loaded
       page = {
         boot,
         kind,

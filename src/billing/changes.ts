@@ -79,8 +79,10 @@ export class Changes {
   readonly transitions: TransitionRow[] = []
   readonly heldPut = new Map<string, { partition: number; deadline: number; record: Uint8Array }>()
   readonly heldGone = new Set<string>()
-  /** By `event\nkind`. */
+  /** Of reported events and unsigned clicks, by `event\nkind`. */
   readonly repeats = new Map<string, number>()
+  /** Of impressions and their clicks, by the same. */
+  readonly tokenRepeats = new Map<string, { partition: number; event: string; kind: number; times: number }>()
   /** By partition: campaigns whose budget, advertisers whose balance, currencies whose open block changed. */
   readonly budgets = new Map<number, Set<number>>()
   readonly balances = new Map<number, Set<number>>()
@@ -152,6 +154,13 @@ export class Changes {
   repeat(event: string, kind: number): void {
     const key = `${event}\n${kind}`
     this.repeats.set(key, (this.repeats.get(key) ?? 0) + 1)
+  }
+
+  repeatToken(partition: number, event: string, kind: number): void {
+    const key = `${event}\n${kind}`
+    const known = this.tokenRepeats.get(key)
+    if (known === undefined) this.tokenRepeats.set(key, { partition, event, kind, times: 1 })
+    else known.times++
   }
 }
 

@@ -13,6 +13,7 @@ import { addTransition, EventKind } from './transition.ts'
 /**
  * A click on an ad that was chosen by an auction.
  *
+ *   below the floor    -> counted as expired, and no more is kept of it
  *   crawler            -> rejected, uses nothing up
  *   seen before        -> counted as a repeat
  *   not rendered yet   -> pending(awaitingImpression) -> decided again with the impression, or rejected(unrendered)
@@ -30,8 +31,12 @@ export function decideClick(
 ): void {
   const { partition, changes } = turn
   const { boot, serial, chosenAt } = token.impression
+  if (chosenAt < partition.head.floor) {
+    countRefused(turn, rollup(turn, token, turn.receivedAt), Reason.expired)
+    return
+  }
   if (partition.bits.has(boot, BitKind.click, serial)) {
-    if (!token.cpm) changes.repeat(impressionText(payload, at), EventKind.click)
+    if (!token.cpm) changes.repeatToken(partition.number, impressionText(payload, at), EventKind.click)
     return
   }
   if (verdict === Reason.crawler) {

@@ -31,11 +31,15 @@ export function decideImpression(
 ): boolean {
   const { partition, changes } = turn
   const { boot, serial, chosenAt } = token.impression
+  if (chosenAt < partition.head.floor) {
+    countRefused(turn, rollup(turn, token, turn.receivedAt), Reason.expired)
+    return false
+  }
   if (
     partition.bits.has(boot, BitKind.rendered, serial) ||
     partition.bits.has(boot, BitKind.impressionRefused, serial)
   ) {
-    if (token.cpm) changes.repeat(impressionText(payload, at), EventKind.impression)
+    if (token.cpm) changes.repeatToken(partition.number, impressionText(payload, at), EventKind.impression)
     return false
   }
   if (verdict === Reason.crawler) {

@@ -7,12 +7,13 @@ import type { Turn } from './partition.ts'
 /** The treasury starts anew, with an epoch that was never used: what older epochs leased and did not choose is
  * free, at once or once no node can choose with it any more. */
 export function decideEpochOpened(turn: Turn, opened: EpochOpenedRecord): void {
-  const { epoch, holdMs, drainMs, blockSeconds } = opened
+  const { epoch, holdMs, drainMs, blockSeconds, keptMs } = opened
   const { partition, changes } = turn
   if (epoch <= partition.head.treasuryEpoch) return
   partition.head.treasuryEpoch = epoch
   if (holdMs !== undefined) partition.head.holdMs = holdMs
   if (blockSeconds !== undefined) partition.head.blockSeconds = blockSeconds
+  if (keptMs !== undefined) partition.head.keptMs = keptMs
   for (const campaign of inOrder(partition.reserving)) {
     const money = budgetOf(partition, campaign)
     // One that has nothing out any more is not found after a restart either.

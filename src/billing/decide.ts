@@ -27,6 +27,7 @@ import { decideCommand, type FindCharge, judgeCampaign, problem } from './decide
 import { decideImpression, impressionText, TOO_SOON_MS } from './decide-impression.ts'
 import { decideIngested } from './decide-ingested.ts'
 import { decideChosen, decideEpochOpened, decideLeaseTaken, inOrder, sweepReserves } from './decide-lease.ts'
+import { moveFloor } from './floor.ts'
 import type { Claim, Partition, Turn } from './partition.ts'
 import { EventKind } from './transition.ts'
 
@@ -150,6 +151,7 @@ function doWhatIsDue(turn: Turn): void {
   closeDueBlocks(turn)
   if (head.time - head.sweptAt < SWEEP_MS) return
   head.sweptAt = head.time
+  moveFloor(turn)
   settleHeld(turn)
   forgetRecent(turn)
   sweepReserves(turn)

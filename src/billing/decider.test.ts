@@ -218,7 +218,7 @@ describe('a click', () => {
     now += 1000
     for (let i = 0; i < 50; i++) await clicked(bytes)
     expect(charges()).toBe(1)
-    expect(store.all('SELECT count FROM repeat WHERE kind = 2', [])).toEqual([{ count: 49 }])
+    expect(store.all('SELECT count FROM token_repeat WHERE kind = 2', [])).toEqual([{ count: 49 }])
     expect(told.reduce((sum, { repeated }) => sum + repeated, 0)).toBe(49)
     expect(sumOfAccounts()).toBe(0)
   })

@@ -22,6 +22,7 @@ import { calendarsMissing, reachesAhead } from './calendars.ts'
 import { Changes } from './changes.ts'
 import { decide, type Lookups } from './decide.ts'
 import { BLOCK_SECONDS, closesAt } from './decide-block.ts'
+import { TOKEN_KEPT_MS } from './floor.ts'
 import { budgetOf, comingDay } from './money-of.ts'
 import type { Partition } from './partition.ts'
 
@@ -96,6 +97,8 @@ export interface DeciderOptions {
   /** Ms that never jump, for the leases of nodes; the clock where there is none. */
   readonly timer?: Clock
   readonly holdMs: number
+  /** For how long an impression is known; TOKEN_KEPT_MS where there is none. */
+  readonly keptMs?: number
   readonly hashOf: (bytes: Uint8Array) => string
   readonly tell: (decided: Decided) => void
   readonly warn: (message: string, cause: unknown) => void
@@ -177,8 +180,8 @@ export class Decider {
       // A start takes the wall clock's word: it was looked at by whoever started us, and nothing else knows.
       this.logTimePassed(partition, now)
       const epoch = partition.head.treasuryEpoch + 1
-      const { holdMs } = this.options
-      const opened: EpochOpenedRecord = { epoch, holdMs, drainMs, blockSeconds: BLOCK_SECONDS }
+      const { holdMs, keptMs = TOKEN_KEPT_MS } = this.options
+      const opened: EpochOpenedRecord = { epoch, holdMs, drainMs, blockSeconds: BLOCK_SECONDS, keptMs }
       this.buffer.json(RecordKind.epochOpened, partition.number, now, opened)
       this.treasuries[partition.number] = new Treasury(
         partition.number,
@@ -291,6 +294,7 @@ export class Decider {
     let charged = 0
     let repeated = 0
     for (const times of changes.repeats.values()) repeated += times
+    for (const { times } of changes.tokenRepeats.values()) repeated += times
     const observed: number[] = []
     for (const { ad, placement, charges, observedImpressions, observedClicks } of changes.rollups.values()) {
       charged += charges

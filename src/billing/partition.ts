@@ -59,6 +59,10 @@ export interface PartitionHead {
   treasuryEpoch: number
   /** How long a click waits for its impression: as the process said that opened the epoch, so that a replay waits as long. */
   holdMs: number
+  /** For how long after its choice an impression is known, as the process said that opened the epoch. 0: for ever. */
+  keptMs: number
+  /** See floor.ts. Ms, 0 before the first. */
+  floor: number
   /** How many seconds a small block takes in, as the process said that opened the epoch. 1 where it did not. */
   blockSeconds: number
   /** Next sequence by target, last applied by source. */
@@ -84,6 +88,8 @@ export function newHead(): PartitionHead {
     entitySequence: {},
     treasuryEpoch: 0,
     holdMs: DEFAULT_HOLD_MS,
+    keptMs: 0,
+    floor: 0,
     blockSeconds: 1,
     effectsOut: {},
     effectsIn: {},

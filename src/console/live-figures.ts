@@ -30,6 +30,7 @@ export interface LiveFigures {
 const REASONS: Readonly<Record<string, string>> = {
   robotsRefused: 'a robot asked for an ad',
   forged: 'forged or broken link',
+  longExpired: 'a link of weeks ago',
   badRequests: 'malformed request',
   unsignedClicks: 'click without a token',
   shed: 'turned away under load',

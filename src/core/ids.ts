@@ -125,6 +125,12 @@ export function formatUuid(bytes: Uint8Array, at: number): string {
   return uuidText.toString('latin1')
 }
 
+/** Texts of UUIDv7 are in the order of their times: those of this time or later are not below it. */
+export function uuidTextFrom(time: EpochMs): string {
+  const hex = time.toString(16).padStart(12, '0')
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`
+}
+
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 /** The 16 bytes of a UUID's text, or null for what is none. */

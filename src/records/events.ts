@@ -82,6 +82,8 @@ export interface EpochOpenedRecord {
   readonly epoch: number
   readonly holdMs?: number
   readonly blockSeconds?: number
+  /** For how long an impression is known after its choice. Absent in older logs: for ever. */
+  readonly keptMs?: number
   /** For how long nodes may still choose with what the old epoch granted; 0 where they ended with it. */
   readonly drainMs?: number
 }

@@ -67,7 +67,11 @@ export function readTokenBody(view: DataView, at: number): TokenBody {
   }
 }
 
-/** The one field, from the body's bytes: what a click needs before it is decided, without an object for the others. */
+/** One field each, from the body's bytes: what a click needs before it is decided, without an object for the others. */
+export function readTokenChosenAt(body: Uint8Array): number {
+  return uint48(body, TOKEN_IMPRESSION_AT)
+}
+
 export function readTokenCampaign(body: Uint8Array): number {
   return uint48(body, 18)
 }

@@ -86,6 +86,10 @@ const COMPARED: Record<string, string> = {
   account: 'SELECT * FROM account WHERE balance <> 0 ORDER BY account, currency, partition',
   transition: 'SELECT * FROM transition ORDER BY number',
   rollup: 'SELECT * FROM rollup ORDER BY minute, ad, placement, country, device',
+  bits: 'SELECT * FROM bits ORDER BY boot, partition, kind, page',
+  repeat: `SELECT event, kind, sum(count) AS count FROM (
+    SELECT event, kind, count FROM repeat UNION ALL SELECT event, kind, count FROM token_repeat)
+    GROUP BY event, kind ORDER BY event, kind`,
 }
 
 function compare(kept: ReadStore, rebuilt: ReadStore): string[] {

@@ -30,9 +30,11 @@ test('an event that nobody knows is null', async () => {
 
 test('a click charged in one step was reserved and charged at one time', async () => {
   isCpc()
-  const event = impression(NOW)
-  store.charge(0, NOW + 2000, event)
-  store.insert('repeat', { event: event.id, kind: EventKind.click, count: 3 })
+  const event = impression(NOW, 0, 1)
+  store.charge(1, NOW + 2000, event)
+  // Counted by an earlier version, and since.
+  store.insert('repeat', { event: event.id, kind: EventKind.click, count: 1 })
+  store.insert('token_repeat', { partition: 1, event: event.id, kind: EventKind.click, count: 2 })
   const at = rfc3339(NOW + 2000)
   expect(await store.queries.charge(event.id)).toEqual({
     eventId: event.id,

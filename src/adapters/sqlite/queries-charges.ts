@@ -89,13 +89,21 @@ function readCharge(store: ReadStore, eventId: string) {
   )
   if (facts === null) return null
   const last = facts.states.at(-1)!
-  const repeatsOf = (kind: EventKind | null, as = 0) =>
-    store.one<{ count: number }>(
-      'SELECT coalesce(sum(count), 0) AS count FROM repeat WHERE event = ? AND kind IN (?, ?)',
-      eventId,
-      as + (kind ?? EventKind.impression),
-      as + (kind ?? EventKind.click),
-    )?.count ?? 0
+  const repeatsOf = (kind: EventKind | null, as = 0) => {
+    const kinds = [as + (kind ?? EventKind.impression), as + (kind ?? EventKind.click)] as const
+    return (
+      store.one<{ count: number }>(
+        `SELECT coalesce(sum(count), 0) AS count FROM (
+           SELECT count FROM repeat WHERE event = ? AND kind IN (?, ?)
+           UNION ALL SELECT count FROM token_repeat WHERE partition = ? AND event = ? AND kind IN (?, ?))`,
+        eventId,
+        ...kinds,
+        key?.partition ?? 0,
+        eventId,
+        ...kinds,
+      )?.count ?? 0
+    )
+  }
   return {
     eventId,
     campaignId: formatId('campaign', facts.campaign),

@@ -27,6 +27,8 @@ function downgrade(db: Database): void {
     INSERT INTO block SELECT number, items, postings FROM entry WHERE kind = 2;
     ALTER TABLE entry DROP COLUMN items;
     ALTER TABLE entry DROP COLUMN postings;
+    DROP TABLE token_repeat;
+    DROP INDEX bits_issued;
     UPDATE meta SET value = '1' WHERE name = 'schema'`)
 }
 

@@ -6,7 +6,7 @@ import type { Database } from 'bun:sqlite'
  * b-tree, and an entry's number tells its chain. Times are ms; amounts are micros; hashes are bytes.
  * The SQL stays within what SQLite and PostgreSQL share, but for types.
  */
-const SCHEMA_VERSION = 2
+const SCHEMA_VERSION = 3
 
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS bits (
   bytes BLOB NOT NULL, issued_until INTEGER NOT NULL,
   PRIMARY KEY (boot, partition, kind, page)
 ) STRICT;
+CREATE INDEX IF NOT EXISTS bits_issued ON bits (partition, issued_until);
 
 -- The ledger. kind: 1 charge of a click, 2 block of charged impressions, 3 refund, 4 deposit. event: an impression id
 -- or an ingested click id, as text; event_second: the second to look it up by (of the UUIDv7; hash for ingested ids).
@@ -83,10 +84,15 @@ CREATE TABLE IF NOT EXISTS held (
   event TEXT PRIMARY KEY, partition INTEGER NOT NULL, deadline INTEGER NOT NULL, record BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Repeats of events, counted; kind as in transition.
+-- Repeats, counted; kind as in transition. Of reported events and unsigned clicks:
 CREATE TABLE IF NOT EXISTS repeat (
   event TEXT NOT NULL, kind INTEGER NOT NULL, count INTEGER NOT NULL,
   PRIMARY KEY (event, kind)
+) STRICT, WITHOUT ROWID;
+-- Of impressions and their clicks. Ids are in the order of their times: what is below the floor is deleted by it.
+CREATE TABLE IF NOT EXISTS token_repeat (
+  partition INTEGER NOT NULL, event TEXT NOT NULL, kind INTEGER NOT NULL, count INTEGER NOT NULL,
+  PRIMARY KEY (partition, event, kind)
 ) STRICT, WITHOUT ROWID;
 
 -- Balances of the ledger's accounts, by partition: a shared account is the sum of its parts.
@@ -147,9 +153,9 @@ CREATE TABLE IF NOT EXISTS ingested_pending (
 ) STRICT, WITHOUT ROWID;
 `
 
-/** By the version that they start from. */
-const MIGRATIONS: readonly string[] = [
-  '',
+/** By the version that they start from. Tables and indexes that are new need none. */
+const MIGRATIONS: readonly (string | null)[] = [
+  null,
   // The items of a block had a table of their own: a second row for each block.
   `ALTER TABLE entry ADD COLUMN postings TEXT;
    ALTER TABLE entry ADD COLUMN items BLOB;
@@ -158,13 +164,18 @@ const MIGRATIONS: readonly string[] = [
      items = (SELECT items FROM block WHERE block.number = entry.number)
    WHERE kind = 2;
    DROP TABLE block`,
+  // Repeats of impressions had no table of their own. Those of older ones stay where they are.
+  null,
 ]
 
 /** Makes the tables, or brings those of an earlier version up to date. Call it in a transaction. */
 export function makeTables(db: Database): void {
   const version = versionOf(db)
   if (version > SCHEMA_VERSION) throw new Error(NEWER)
-  for (let from = version; from > 0 && from < SCHEMA_VERSION; from++) db.run(MIGRATIONS[from]!)
+  for (let from = version; from > 0 && from < SCHEMA_VERSION; from++) {
+    const changes = MIGRATIONS[from]!
+    if (changes !== null) db.run(changes)
+  }
   db.run(SCHEMA)
   const put =
     'INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value'

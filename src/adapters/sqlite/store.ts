@@ -15,7 +15,7 @@ import { findCharge } from './find-charge.ts'
 import { SqliteRunStorage } from './run-storage.ts'
 import { makeTables } from './schema.ts'
 import { Statements } from './statements.ts'
-import { writeRows, writeState } from './write-batch.ts'
+import { deleteForgotten, writeRows, writeState } from './write-batch.ts'
 
 /** Pages of 4 KiB that the page cache may hold: enough for the hot right edges of all trees. */
 const CACHE_KIB = 256 * 1024
@@ -113,6 +113,7 @@ export class SqliteStore {
       writeState(this.statements, partition, batch.changes)
     }
     writeRows(this.statements, batch.changes)
+    for (const { partition } of batch.moves) deleteForgotten(this.statements, partition)
     for (const ids of this.ingested.values()) ids.save()
     this.db.run('COMMIT')
     for (const { partition } of batch.moves) partition.bits.written()

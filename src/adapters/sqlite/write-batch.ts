@@ -1,6 +1,7 @@
 import type { Changes } from '../../billing/changes.ts'
 import { advertiserMoneyView, campaignMoneyView } from '../../billing/money-view.ts'
 import type { Partition } from '../../billing/partition.ts'
+import { uuidTextFrom } from '../../core/ids.ts'
 import type { Statements } from './statements.ts'
 
 /** What is written whole: budgets, balances, open blocks, pages of bits. */
@@ -47,6 +48,14 @@ export function writeState(statements: Statements, partition: Partition, changes
       [page.boot, partition.number, page.kind, page.page, page.bytes, page.issuedUntil],
     )
   }
+}
+
+/** What told repeats of impressions apart that are below the partition's floor. After the rows of the batch. */
+export function deleteForgotten(statements: Statements, { number, bits }: Partition): void {
+  const floor = bits.forgottenBefore
+  if (floor === null) return
+  statements.run('DELETE FROM bits WHERE partition = ? AND issued_until < ?', [number, floor])
+  statements.run('DELETE FROM token_repeat WHERE partition = ? AND event < ?', [number, uuidTextFrom(floor)])
 }
 
 export function writeRows(statements: Statements, changes: Changes): void {
@@ -132,6 +141,12 @@ export function writeRows(statements: Statements, changes: Changes): void {
     statements.run(
       'INSERT INTO repeat (event, kind, count) VALUES (?, ?, ?) ON CONFLICT (event, kind) DO UPDATE SET count = count + excluded.count',
       [key.slice(0, split), Number(key.slice(split + 1)), count],
+    )
+  }
+  for (const { partition, event, kind, times } of changes.tokenRepeats.values()) {
+    statements.run(
+      'INSERT INTO token_repeat (partition, event, kind, count) VALUES (?, ?, ?, ?) ON CONFLICT (partition, event, kind) DO UPDATE SET count = count + excluded.count',
+      [partition, event, kind, times],
     )
   }
   writeSums(statements, changes)

@@ -100,7 +100,7 @@ export const charge = z
     reason: z.string().nullable(),
     amountMicros: micros,
     refundedMicros: micros,
-    duplicates: z.int(),
+    duplicates: z.int().meta({ description: 'Of an impression and its click: those of 36 days' }),
     /** Repeats of an ingested id with other content. */
     conflicts: z.int(),
     history: z.array(z.object({ state, at: time, reason: z.string().nullable() })),

@@ -8,6 +8,7 @@ export const COUNTERS = [
   'impressions',
   'clicks',
   'forged',
+  'longExpired',
   'unsignedClicks',
   'ingested',
   'lost',

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { plainAd, plainCampaign, randomFrom } from '../../../test/random-campaigns.ts'
 import { MemoryLog } from '../../adapters/memory/log.ts'
+import { TOKEN_KEPT_MS } from '../../billing/floor.ts'
 import type { Campaign } from '../../campaigns/campaign.ts'
 import { Reason } from '../../records/reasons.ts'
 import { RecordKind } from '../../records/record.ts'
@@ -124,6 +125,20 @@ test('when the log refuses, clicks are redirected and pixels answered all the sa
     expect((await way()).status).toBe(i === 1 ? 200 : 302)
   }
   expect([world.counter('lost'), world.records().length]).toEqual([3, 0])
+})
+
+test('a link of so long ago that repeats are not known any more is answered, and writes nothing', async () => {
+  const world = edgeOver()
+  const { ext } = offer(world)
+  world.now += TOKEN_KEPT_MS
+  await handleClick(world.edge, get(ext.farthing.clickUrl))
+  expect(world.records().length).toBe(1)
+  world.now++
+  const click = await handleClick(world.edge, get(ext.farthing.clickUrl))
+  expect(click.status).toBe(302)
+  expect(click.headers.get('location')).toStartWith('https://shop1.example.com/landing?click=')
+  expect((await handleImpression(world.edge, get(ext.farthing.impressionUrl))).status).toBe(200)
+  expect([world.records().length, world.counter('longExpired'), world.counter('clicks')]).toEqual([1, 2, 1])
 })
 
 test('when the log is overloaded nothing is written into its buffer, which so never grows', async () => {

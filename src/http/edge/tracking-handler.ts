@@ -1,7 +1,13 @@
+import { TOKEN_KEPT_MS } from '../../billing/floor.ts'
 import { parseId, partitionOf } from '../../core/ids.ts'
 import { appendEvent } from '../../records/events.ts'
 import { RecordKind } from '../../records/record.ts'
-import { readTokenAd, readTokenCampaign, readTokenPartition } from '../../records/token-body.ts'
+import {
+  readTokenAd,
+  readTokenCampaign,
+  readTokenChosenAt,
+  readTokenPartition,
+} from '../../records/token-body.ts'
 import { clientAddress } from '../../screening/address.ts'
 import { isSpeculative, screen } from '../../screening/screen.ts'
 import { problemResponse } from '../problem.ts'
@@ -42,6 +48,7 @@ export function handleImpression(deps: EdgeDependencies, seen: EdgeRequest): Res
     counters.add('forged')
     return pixel
   }
+  if (isForgotten(deps, body)) return pixel
   counters.add('impressions')
   if (isShed(deps)) return pixel
   append(deps, seen, body, RecordKind.impression, parameter(url, 'b') === '1')
@@ -63,8 +70,9 @@ export function handleClick(deps: EdgeDependencies, seen: EdgeRequest): Response
   const ad = readTokenAd(body)
   const facts = deps.ad(ad)
   if (facts === null) return problemResponse(404, 'There is no such ad.')
-  counters.add('clicks')
   const location = landingPage(facts.landingUrl, { token: body, campaign: readTokenCampaign(body), ad })
+  if (isForgotten(deps, body)) return redirect(location)
+  counters.add('clicks')
   if (isShed(deps)) return redirect(location)
   append(deps, seen, body, RecordKind.click, false)
   return afterRecord(deps, redirect(location))
@@ -79,6 +87,16 @@ function unsignedClick(deps: EdgeDependencies, id: string): Response | Promise<R
   if (isShed(deps)) return answer
   deps.log.buffer.json(RecordKind.unsignedClick, partitionOf(facts.campaign), deps.clock.now(), { ad })
   return afterRecord(deps, answer)
+}
+
+/**
+ * Of so long ago that no repeat would be known (billing/floor.ts): it expired weeks before, and is not even recorded, so
+ * that old links followed again and again fill no disk.
+ */
+function isForgotten({ clock, counters }: EdgeDependencies, token: Uint8Array): boolean {
+  if (clock.now() - readTokenChosenAt(token) <= TOKEN_KEPT_MS) return false
+  counters.add('longExpired')
+  return true
 }
 
 /** The log is far behind: nothing is written. People still reach the page that they asked for; the event is lost. */
