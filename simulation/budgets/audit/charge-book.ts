@@ -468,14 +468,28 @@ function priceOf(facts: CampaignFacts): number {
   return facts.model === 'cpc' ? facts.amount : Math.ceil(facts.amount / 1000)
 }
 
-const formats = new Map<string, Intl.DateTimeFormat>()
+const QUARTER_MS = 900_000
+const calendars = new Map<
+  string,
+  { readonly format: Intl.DateTimeFormat; readonly names: Map<number, string> }
+>()
 
-/** The day in a zone, by the platform's own calendar. */
+/**
+ * The day in a zone, by the platform's own calendar. Zones are whole quarters of an hour from UTC, so that no day begins
+ * within one: each is asked for once.
+ */
 function dayName(timeZone: string, at: number): string {
-  let format = formats.get(timeZone)
-  if (format === undefined) {
-    format = new Intl.DateTimeFormat('en-CA', { timeZone, dateStyle: 'short' })
-    formats.set(timeZone, format)
+  let calendar = calendars.get(timeZone)
+  if (calendar === undefined) {
+    const format = new Intl.DateTimeFormat('en-CA', { timeZone, dateStyle: 'short' })
+    calendar = { format, names: new Map() }
+    calendars.set(timeZone, calendar)
   }
-  return format.format(at)
+  const quarter = Math.floor(at / QUARTER_MS)
+  let name = calendar.names.get(quarter)
+  if (name === undefined) {
+    name = calendar.format.format(at)
+    calendar.names.set(quarter, name)
+  }
+  return name
 }

@@ -127,7 +127,8 @@ export class LeaseBook {
   inHand(worker: Worker, epoch: number, campaign: number): number {
     let inHand = 0
     for (const of of [epoch - 2, epoch - 1, epoch]) {
-      for (const line of this.treasury(campaign, of, worker.region, worker.index).lines) {
+      const treasury = this.treasuries.get(keyOf(campaign, of, worker.region, worker.index))
+      for (const line of treasury?.lines ?? []) {
         if (line.epoch !== of) continue
         if (this.now() - line.answeredAt > LEASE_MS - LEASE_MARGIN_MS) continue
         const { term, granted, returned, chosen } = handedOf(line, campaign, of)
@@ -159,7 +160,7 @@ export class LeaseBook {
   }
 
   private treasury(campaign: number, epoch: number, region: number, partition: number): TreasuryBook {
-    const key = ((campaign * EPOCHS_MAX + epoch) * REGIONS_MAX + region) * REGIONS_MAX + partition
+    const key = keyOf(campaign, epoch, region, partition)
     let treasury = this.treasuries.get(key)
     if (treasury === undefined) {
       treasury = { leased: 0, handed: 0, lines: new Set() }
@@ -167,6 +168,10 @@ export class LeaseBook {
     }
     return treasury
   }
+}
+
+function keyOf(campaign: number, epoch: number, region: number, partition: number): number {
+  return ((campaign * EPOCHS_MAX + epoch) * REGIONS_MAX + region) * REGIONS_MAX + partition
 }
 
 function handedOf(line: LineBook, campaign: number, epoch: number): Handed {
