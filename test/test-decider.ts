@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { MemoryLog } from '../src/adapters/memory/log.ts'
 import { SqliteStore } from '../src/adapters/sqlite/store.ts'
 import { type Decided, Decider } from '../src/billing/decider.ts'
+import type { Partition } from '../src/billing/partition.ts'
 import { parseId } from '../src/core/ids.ts'
 import type { Command } from '../src/records/events.ts'
 import { RecordKind } from '../src/records/record.ts'
@@ -20,9 +21,17 @@ export class TestDecider {
   readonly folder = mkdtempSync(join(tmpdir(), 'farthing-decider-'))
   readonly told: Decided[] = []
   private requests = 0
+  /** Sees the partitions that a start reads. */
+  onLoad: (partition: Partition) => void = () => {}
 
   async open(): Promise<void> {
     this.store = new SqliteStore(join(this.folder, 'store.sqlite'), this.partitions)
+    const { load } = this.store
+    this.store.load = number => {
+      const partition = load.call(this.store, number)
+      this.onLoad(partition)
+      return partition
+    }
     this.decider = new Decider({
       log: this.log,
       store: this.store,

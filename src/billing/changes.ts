@@ -95,7 +95,12 @@ export class Changes {
   readonly outbox: OutboxRow[] = []
   /** By source and target, the last that was applied. */
   readonly applied = new Map<number, { source: number; target: number; sequence: number }>()
-  readonly claims: { name: string; bodyHash: string; outcome: CommandOutcome | null }[] = []
+  readonly claims: {
+    partition: number
+    name: string
+    bodyHash: string
+    outcome: CommandOutcome | null
+  }[] = []
   readonly deadLetters: { partition: number; offset: number; reason: string; bytes: Uint8Array }[] = []
 
   // After the commit:

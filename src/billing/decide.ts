@@ -324,7 +324,12 @@ function decideCommandRecord(turn: Turn, command: Command, lookups: Lookups): vo
   const known = claimNamed(partition, claim.key, lookups)
   if (known === undefined) {
     partition.claims.set(claim.key, { bodyHash: claim.bodyHash, outcome: null, waiting: [command.requestId] })
-    changes.claims.push({ name: claim.key, bodyHash: claim.bodyHash, outcome: null })
+    changes.claims.push({
+      partition: partition.number,
+      name: claim.key,
+      bodyHash: claim.bodyHash,
+      outcome: null,
+    })
     sendEffect(turn, command.home, { kind: 'command', command })
   } else if (known.bodyHash !== claim.bodyHash) {
     const outcome = problem(409, 'This Idempotency-Key was used with another request.', [])
@@ -333,14 +338,14 @@ function decideCommandRecord(turn: Turn, command: Command, lookups: Lookups): vo
   else changes.outcomes.push({ requestId: command.requestId, outcome: replayed(known.outcome) })
 }
 
-/** Claims in memory are those of this process; older ones are in the store. */
+/** Claims in memory are under way or of this batch; all others are in the store. */
 function claimNamed(partition: Partition, name: string, lookups: Lookups): Claim | undefined {
   const known = partition.claims.get(name)
   if (known !== undefined) return known
   const stored = lookups.findClaim(name)
   if (stored === null) return undefined
   const claim = { ...stored, waiting: [] }
-  partition.claims.set(name, claim)
+  if (claim.outcome === null) partition.claims.set(name, claim)
   return claim
 }
 
@@ -348,7 +353,7 @@ function settleClaim(turn: Turn, key: string, outcome: CommandOutcome, lookups: 
   const claim = claimNamed(turn.partition, key, lookups)
   if (claim === undefined) return
   claim.outcome = outcome
-  turn.changes.claims.push({ name: key, bodyHash: claim.bodyHash, outcome })
+  turn.changes.claims.push({ partition: turn.partition.number, name: key, bodyHash: claim.bodyHash, outcome })
   const [first, ...others] = claim.waiting
   if (first !== undefined) turn.changes.outcomes.push({ requestId: first, outcome })
   for (const requestId of others) turn.changes.outcomes.push({ requestId, outcome: replayed(outcome) })

@@ -6,7 +6,6 @@ import { dayAt, unitPrice } from '../budgets/shard.ts'
 import { TrafficCurve } from '../budgets/traffic-curve.ts'
 import { type ShardView, Treasury } from '../budgets/treasury.ts'
 import type { CatalogChange } from '../campaigns/campaign.ts'
-import { AssertionError } from '../core/assert.ts'
 import { PARTITIONS_MAX } from '../core/ids.ts'
 import { STEP_MS_MAX } from '../core/steady-time.ts'
 import { type Clock, MINUTE_MS } from '../core/time.ts'
@@ -15,15 +14,14 @@ import type { EventLog, LogRecord } from '../ports/event-log.ts'
 import type { Position } from '../ports/store.ts'
 import type { LeaseAsk, LeaseGrant } from '../ports/treasury-link.ts'
 import type { EpochOpenedRecord, TimePassedRecord } from '../records/events.ts'
-import { EFFECTS_BYTES, writeEffectsHeader } from '../records/ingested.ts'
 import { BrokenRecord, RecordKind } from '../records/record.ts'
-import { partEnd, RecordBuffer } from '../records/record-buffer.ts'
 import { calendarsMissing, reachesAhead } from './calendars.ts'
 import { Changes } from './changes.ts'
 import { decide, type Lookups } from './decide.ts'
 import { BLOCK_SECONDS, closesAt } from './decide-block.ts'
 import { TOKEN_KEPT_MS } from './floor.ts'
 import { budgetOf, comingDay } from './money-of.ts'
+import { Outgoing } from './outgoing.ts'
 import type { Partition } from './partition.ts'
 
 /** A row of the outbox: one effect as JSON, or ingested events end to end, numbered from `sequence` to `last`. */
@@ -54,12 +52,6 @@ export interface DecisionStore {
   /** In order of sequence for each source and target. */
   unsent(): Unsent[]
   lookups(partitions: readonly Partition[], changes: Changes): Lookups
-}
-
-interface Line {
-  readonly source: number
-  readonly target: number
-  readonly sequence: number
 }
 
 /** What the rest of the program hears after a commit. */
@@ -108,15 +100,11 @@ export interface DeciderOptions {
 const BATCH_BYTES_MAX = 2 << 20
 /** Leases of one record: it stays well below the limit of a record. */
 const LEASES_PER_RECORD = 5000
-/** Of what is appended at once, and about what may wait for it: the log refuses more than it can hold. */
-const OUTGOING_BYTES_MAX = 4 << 20
 const CALENDAR_CHECK_MS = 30_000
 /** A partition with nothing that waits for time hears of it this often. */
 const IDLE_TICK_MS = 30_000
 /** For so long after a campaign found no money, the others on its balance give back what they do not use. */
 const STARVED_MS = 10_000
-/** A log that did not take records is asked again after this. */
-const RETRY_MS = 500
 
 /**
  * The worker's shell: reads a batch of all its partitions, decides it, writes it in one transaction with the offsets,
@@ -131,20 +119,17 @@ export class Decider {
   private readonly plans = new EvenPlans(this.curve)
   /** By advertiser, when a campaign of it last found no money. */
   private readonly starvedAt = new Map<number, number>()
-  private readonly buffer = new RecordBuffer()
+  private readonly outgoing: Outgoing
   private secondAt = 0
   private calendarsAt = 0
   /** By partition, when the block was due that a tick was last written for. */
   private readonly blocksTickedAt: number[] = []
-  private readonly effectsSentTo = new Map<number, number>()
-  /** What the log refused: it goes before all else. */
-  private refused: Uint8Array<ArrayBuffer> | null = null
-  private refusedAt = 0
 
   private readonly timer: Clock
 
   constructor(private readonly options: DeciderOptions) {
     this.timer = options.timer ?? options.clock
+    this.outgoing = new Outgoing(options)
     this.positions = options.store.takeOver()
     this.partitions = this.positions.map(({ partition }) => options.store.load(partition))
     this.treasuries = this.partitions.map(() => null)
@@ -170,10 +155,10 @@ export class Decider {
   async start(drainMs = 0): Promise<void> {
     // Before any batch: what that sends comes later in its sequence, and what is older would never be taken.
     for (const row of this.options.store.unsent()) {
-      if (row.events !== null) this.sendEvents(row, row.last, row.events)
-      else if (row.effect !== null) this.sendEffect(row, JSON.parse(row.effect))
+      if (row.events !== null) this.outgoing.sendEvents(row, row.last, row.events)
+      else if (row.effect !== null) this.outgoing.sendEffect(row, JSON.parse(row.effect))
     }
-    do await this.flush()
+    do await this.outgoing.flush()
     while (this.batch() > 0)
     const now = this.options.clock.now()
     for (const partition of this.partitions) {
@@ -182,7 +167,7 @@ export class Decider {
       const epoch = partition.head.treasuryEpoch + 1
       const { holdMs, keptMs = TOKEN_KEPT_MS } = this.options
       const opened: EpochOpenedRecord = { epoch, holdMs, drainMs, blockSeconds: BLOCK_SECONDS, keptMs }
-      this.buffer.json(RecordKind.epochOpened, partition.number, now, opened)
+      this.outgoing.buffer.json(RecordKind.epochOpened, partition.number, now, opened)
       this.treasuries[partition.number] = new Treasury(
         partition.number,
         epoch,
@@ -191,7 +176,7 @@ export class Decider {
       )
     }
     this.checkCalendars(now)
-    while (!(await this.flush())) await new Promise(resolve => setTimeout(resolve, RETRY_MS))
+    await this.outgoing.flushAll()
     while (this.batch() > 0) await Promise.resolve()
     for (const partition of this.partitions) {
       for (const campaign of partition.budgets.keys()) this.wake(campaign)
@@ -237,7 +222,7 @@ export class Decider {
   async turn(): Promise<void> {
     const now = this.options.clock.now()
     // While the log is away nothing new is written, but what is leased is handed out still.
-    const logIsHere = this.refused === null
+    const logIsHere = !this.outgoing.isRefused
     const second = now - this.secondAt >= 1000 || now < this.secondAt
     if (logIsHere && second) {
       this.secondAt = now
@@ -247,13 +232,13 @@ export class Decider {
     for (const treasury of this.treasuries) {
       if (treasury === null || !logIsHere || !(second || treasury.overdue)) continue
       const chosen = treasury.chosenSince(this.timer.now())
-      if (chosen !== null) this.buffer.json(RecordKind.chosen, treasury.partition, now, chosen)
+      if (chosen !== null) this.outgoing.buffer.json(RecordKind.chosen, treasury.partition, now, chosen)
     }
     if (logIsHere && (now - this.calendarsAt >= CALENDAR_CHECK_MS || now < this.calendarsAt)) {
       this.checkCalendars(now)
     }
     this.grantRound(now)
-    await this.flush()
+    await this.outgoing.flush()
   }
 
   private decideAll(
@@ -287,8 +272,11 @@ export class Decider {
       if (change.kind === 'campaign' || change.kind === 'money') this.wake(campaignNumber(change))
     }
     for (const row of changes.outbox) {
-      if ('effect' in row) this.sendEffect(row, row.effect)
-      else this.sendEvents(row, row.sequence + row.events.count - 1, row.events.written())
+      if ('effect' in row) this.outgoing.sendEffect(row, row.effect)
+      else this.outgoing.sendEvents(row, row.sequence + row.events.count - 1, row.events.written())
+    }
+    for (const { partition, name, outcome } of changes.claims) {
+      if (outcome !== null) this.partitions[partition]!.claims.delete(name)
     }
     const now = this.options.clock.now()
     let charged = 0
@@ -343,7 +331,7 @@ export class Decider {
       grants.push(...round.grants)
       const leases = round.leases?.leases ?? []
       for (let i = 0; i < leases.length; i += LEASES_PER_RECORD) {
-        this.buffer.json(RecordKind.leaseTaken, treasury.partition, now, {
+        this.outgoing.buffer.json(RecordKind.leaseTaken, treasury.partition, now, {
           epoch: treasury.epoch,
           leases: leases.slice(i, i + LEASES_PER_RECORD),
         })
@@ -399,7 +387,7 @@ export class Decider {
         now >= wakesAt ||
         now - head.time > IDLE_TICK_MS
       ) {
-        this.buffer.json(RecordKind.tick, number, now, {})
+        this.outgoing.buffer.json(RecordKind.tick, number, now, {})
       }
     }
   }
@@ -413,7 +401,7 @@ export class Decider {
         if (now < dueAt || now - head.time > STEP_MS_MAX || dueAt <= (this.blocksTickedAt[number] ?? 0))
           continue
         this.blocksTickedAt[number] = dueAt
-        this.buffer.json(RecordKind.tick, number, now, {})
+        this.outgoing.buffer.json(RecordKind.tick, number, now, {})
         break
       }
     }
@@ -421,14 +409,14 @@ export class Decider {
 
   /** The machine slept, the log was away, or we start. */
   private logTimePassed({ number }: Partition, now: number): void {
-    this.buffer.json(RecordKind.timePassed, number, now, { to: now } satisfies TimePassedRecord)
+    this.outgoing.buffer.json(RecordKind.timePassed, number, now, { to: now } satisfies TimePassedRecord)
   }
 
   private checkCalendars(now: number): void {
     this.calendarsAt = now
     for (const partition of this.partitions) {
       const zones = calendarsMissing(partition, now)
-      if (zones.length > 0) this.buffer.json(RecordKind.days, partition.number, now, { zones })
+      if (zones.length > 0) this.outgoing.buffer.json(RecordKind.days, partition.number, now, { zones })
     }
   }
 
@@ -439,56 +427,14 @@ export class Decider {
     return !reachesAhead(calendars[change.campaign.schedule.timeZone], this.options.clock.now())
   }
 
-  private sendEffect({ source, target, sequence }: Line, effect: unknown): void {
-    if (!this.isNext(source, target, sequence)) return
-    const now = this.options.clock.now()
-    this.buffer.json(RecordKind.effect, target, now, { source, sequence, effect })
-  }
-
-  private sendEvents({ source, target, sequence }: Line, last: number, events: Uint8Array): void {
-    if (!this.isNext(source, target, last)) return
-    const now = this.options.clock.now()
-    const at = this.buffer.begin(RecordKind.ingestedEffects, target, now, EFFECTS_BYTES + events.length)
-    writeEffectsHeader(this.buffer.payloadView(), at, { source, first: sequence, count: last - sequence + 1 })
-    this.buffer.payloadBytes().set(events, at + EFFECTS_BYTES)
-  }
-
-  /** False for what this process has sent already. */
-  private isNext(source: number, target: number, last: number): boolean {
-    const line = source * PARTITIONS_MAX + target
-    if ((this.effectsSentTo.get(line) ?? 0) >= last) return false
-    this.effectsSentTo.set(line, last)
-    return true
-  }
-
   /** For a replay, which appends nothing: what it would send is in the log already. */
   dropOutgoing(): void {
-    this.buffer.clear()
+    this.outgoing.drop()
   }
 
   /** Whether so much waits for the log that reading more of it should wait, too. */
   get isBackedUp(): boolean {
-    return this.buffer.byteLength >= OUTGOING_BYTES_MAX
-  }
-
-  /** Whether all that was written is in the log. Leases go on meanwhile: a full disk must not stop them. */
-  private async flush(): Promise<boolean> {
-    const now = this.options.clock.now()
-    if (this.refused !== null && now - this.refusedAt < RETRY_MS && now >= this.refusedAt) return false
-    while (this.refused !== null || this.buffer.count > 0) {
-      this.refused ??= this.buffer.take()
-      const end = partEnd(this.refused, OUTGOING_BYTES_MAX)
-      try {
-        await this.options.log.append(this.refused.subarray(0, end))
-        this.refused = end < this.refused.length ? this.refused.subarray(end) : null
-      } catch (error) {
-        if (error instanceof AssertionError) throw error
-        this.options.warn('the log does not take records', error)
-        this.refusedAt = now
-        return false
-      }
-    }
-    return true
+    return this.outgoing.isBackedUp
   }
 }
 

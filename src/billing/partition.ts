@@ -120,7 +120,7 @@ export class Partition {
   readonly openBlocks = new Map<string, OpenBlock>()
   /** In order of deadline, as they came in. */
   readonly held = new Map<string, HeldClick>()
-  /** Claims of idempotency keys that this partition owns: the outcome, or null while the command is on its way. */
+  /** Of the idempotency keys that this partition owns, those whose command is on its way or was settled in this batch. */
   readonly claims = new Map<string, Claim>()
   /** Campaigns with something reserved: time will give it back. */
   readonly reserving = new Set<number>()
