@@ -2,6 +2,8 @@
 export interface FieldError {
   readonly path: string
   readonly message: string
+  /** Of an event that is refused: why, in one word. */
+  readonly code?: string
 }
 
 /** How a refusal maps to the API: 400 malformed, 404 not there, 409 conflict, 422 a rule or reference refuses it. */

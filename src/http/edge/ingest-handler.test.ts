@@ -126,6 +126,26 @@ test('7 days ago and 5 minutes ahead still count, in any offset and to any fract
   )
 })
 
+test.each(REFUSED)('%s, sent alone, is 400 with the same code', async (_name, change, code) => {
+  const world = edgeOver()
+  const answer = await post(world, click(change))
+  const { detail, errors } = (await answer.json()) as {
+    detail: string
+    errors: { path: string; message: string; code: string }[]
+  }
+  expect([answer.status, errors.length, errors[0]!.code]).toEqual([400, 1, code])
+  expect(detail).toBe(`The event is refused: ${errors[0]!.path} ${errors[0]!.message}.`)
+  expect(world.records()).toHaveLength(0)
+})
+
+test('what is no event is named in a sentence', async () => {
+  const answer = await post(edgeOver(), 7)
+  expect(await answer.json()).toMatchObject({
+    detail: 'The event is refused: an event must be an object.',
+    errors: [{ path: '', message: 'must be an object', code: 'invalid' }],
+  })
+})
+
 const WHOLE: readonly [name: string, body: unknown, status: number][] = [
   ['an empty array', [], 400],
   ['no JSON', '{', 400],

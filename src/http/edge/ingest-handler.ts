@@ -60,11 +60,12 @@ export async function handleIngest(
       continue
     }
     const { code, path, message } = result
+    const sentence = `${path === '' ? 'an event' : path} ${message}`
     if (single) {
-      return problemResponse(400, `The event is refused: ${message}.`, [{ path, message }])
+      return problemResponse(400, `The event is refused: ${sentence}.`, [{ path, message, code }])
     }
     const id = (item as Item | null)?.[idField]
-    refused.push({ index, [idField]: typeof id === 'string' ? id : null, code, message })
+    refused.push({ index, [idField]: typeof id === 'string' ? id : null, code, message: sentence })
   }
   const accepted = gathered.writeTo(deps, now)
   deps.counters.add('ingested', accepted)

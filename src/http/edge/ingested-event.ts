@@ -23,7 +23,9 @@ export type IngestedKind = 'click' | 'impression'
 
 export interface Refused {
   readonly code: string
+  /** '' for the event itself. */
   readonly path: string
+  /** What is said of the path: `must be ...`. */
   readonly message: string
 }
 
@@ -76,7 +78,7 @@ export class EventReader {
 
   read(item: unknown): Accepted | Refused {
     if (typeof item !== 'object' || item === null || Array.isArray(item)) {
-      return invalid('', 'an event is an object')
+      return invalid('', 'must be an object')
     }
     return this.readItem(item as Item)
   }
@@ -108,7 +110,7 @@ export class EventReader {
     const ad = this.adOf(adId)
     const said = item['advertiser_id']
     if (ad === null || (typeof said === 'string' && said !== ad.advertiserId)) {
-      return { code: 'unknownAd', path: 'ad_id', message: 'no such ad in this account' }
+      return { code: 'unknownAd', path: 'ad_id', message: 'names no ad of this account' }
     }
     const others = otherFields(item)
     const fields = keptFields(item, others, this.kind === 'click' ? 'impression_id' : 'click_id')
@@ -116,7 +118,7 @@ export class EventReader {
     if (kept !== null && kept.length > KEPT_BYTES_MAX) {
       const path = longestField(item, fields).slice(0, FIELD_NAME_CHARACTERS_MAX)
       const message = `is too large: what is only kept of an event may have ${KEPT_BYTES_MAX} bytes`
-      return { code: 'tooLarge', path, message: `${path} ${message}` }
+      return { code: 'tooLarge', path, message }
     }
     return { id, facts: this.factsOf(item, ad, time), content: contentText(item, others), kept }
   }
@@ -195,5 +197,5 @@ function deviceOf(said: unknown): number | null {
 }
 
 function invalid(path: string, message: string): Refused {
-  return { code: 'invalid', path, message: `${path === '' ? 'it' : path} ${message}` }
+  return { code: 'invalid', path, message }
 }
