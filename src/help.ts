@@ -89,7 +89,7 @@ export const OVERVIEW = `farthing: a self-hosted real-time advertising platform
   ./farthing bench     measures a checkout
   ./farthing simulate  proves the budgets over simulated regions, nodes and faults
 
-'./farthing COMMAND --help' lists what a command takes.
+'./farthing COMMAND --help' lists what a command takes, './farthing --version' says which this is.
 
 Example: ./farthing serve --port 8080 --data ./data
 `

@@ -1,3 +1,4 @@
+import { version } from '../package.json' with { type: 'json' }
 import { readEnvironment, readServeOptions, UsageError } from './config.ts'
 import { type Command, helpOf, isCommand, OVERVIEW } from './help.ts'
 import { startEmbedded } from './wiring/embedded.ts'
@@ -7,6 +8,10 @@ async function main(args: readonly string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h') {
     process.stdout.write(OVERVIEW)
     return args.length === 0 ? 2 : 0
+  }
+  if (name === '--version' || name === '-v') {
+    console.log(`farthing ${version}`)
+    return 0
   }
   if (!isCommand(name)) throw new UsageError(`There is no command ${name}.`)
   if (rest.includes('--help') || rest.includes('-h')) {
@@ -41,6 +46,7 @@ async function serve(args: readonly string[]): Promise<number> {
   const stop = Promise.withResolvers<void>()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.resolve())
   console.log(`Farthing serves at ${installation.url}`)
+  console.log(`Its API is described at ${installation.url}/docs`)
   if (installation.adminKeyIsNew) console.log(`Admin key, shown this once: ${installation.adminKey}`)
   await stop.promise
   await installation.close()

@@ -26,6 +26,8 @@ export async function demo(args: readonly string[]): Promise<number> {
   } finally {
     if (flags.data === '') rmSync(folder, { recursive: true, force: true })
   }
+  if (flags.data !== '')
+    console.log(`The books are in ${folder}. To check them: ./farthing verify --data ${folder}`)
   return 0
 }
 

@@ -114,6 +114,7 @@ test(
     await second.moneyMoves()
     expect(second.address('Admin key')).toBe(first.address('Admin key'))
     expect(await second.end('SIGTERM')).toBe(0)
+    expect(second.output).toContain(`./farthing verify --data ${data}`)
     const verified = await runFarthing(['verify', '--data', data])
     expect(verified).toMatchObject({ code: 0 })
   },
