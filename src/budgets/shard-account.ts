@@ -7,8 +7,29 @@ const LEAST_RATE = 1e-6
 /** A lease of a cpc campaign is for so many impressions at least, at the highest click rate that is usual. */
 const CHOICES_A_CLICK = 10
 
+/** A serving node, as a treasury knows it under one term. */
+export interface LeaseNode {
+  readonly number: number
+  readonly term: number
+  heardAt: number
+  /** Of the newest ask that has no answer yet; null where all have one. */
+  askSentAt: number | null
+  /** Of the last message to it. */
+  sequence: number
+  /** By campaign. */
+  readonly accounts: Map<number, NodeAccount>
+  /** Whose grants it has not said to have heard. */
+  readonly untold: NodeAccount[]
+  /** They do not wait for its next ask. */
+  push: boolean
+}
+
 /** What one node was granted, and what it says that it chose and gave back: totals of the epoch, thousandths of a micro. */
 export interface NodeAccount {
+  readonly shard: ShardAccount
+  readonly node: LeaseNode
+  /** The first message that told the grant as it is; 0 where the node has heard it. */
+  untoldSince: number
   granted: number
   returned: number
   chosen: number
@@ -33,12 +54,13 @@ export interface ShardAccount {
   variance: number
   /** What nodes had in hand of the epoch before, or of what was void, and dropped. */
   dropped: number
-  readonly nodes: Map<number, NodeAccount>
+  /** Of the nodes that are known. */
+  accounts: NodeAccount[]
   /** How many nodes may choose it, and which: see nodesFor. */
   spread: number
   turn: number
   /** Those nodes, as of the last look: by how many, at which turn, of which alive. */
-  picked: readonly number[]
+  picked: readonly NodeAccount[]
   pickedSpread: number
   pickedTurn: number
   pickedOf: readonly number[]
@@ -54,7 +76,11 @@ export interface ShardAccount {
   askedLease: boolean
   scarce: boolean
   isActive: boolean
+  /** Whether it is in the treasury's list of those to be looked at. */
+  isDue: boolean
   isHungry: boolean
+  /** Stays in the list of hungry ones until that is gone through. */
+  isListedHungry: boolean
   quietUntil: number
 }
 
@@ -96,7 +122,8 @@ export function takenBy(node: NodeAccount): number {
 }
 
 /** Takes in what a node says, by the maximum: of a repeat or an old ask nothing. Returns whether it gave more back. */
-export function mergeSaid(shard: ShardAccount, node: NodeAccount, said: LeaseAsk['shards'][number]): boolean {
+export function mergeSaid(node: NodeAccount, said: LeaseAsk['shards'][number]): boolean {
+  const { shard } = node
   const before = takenBy(node)
   const chosen = Math.max(0, said.chosenThousandths - node.chosen)
   const returned = Math.max(0, said.returnedThousandths - node.returned)
@@ -117,22 +144,45 @@ export function mergeSaid(shard: ShardAccount, node: NodeAccount, said: LeaseAsk
   return returned > 0
 }
 
-export function accountOf(shard: ShardAccount, number: number): NodeAccount {
-  let node = shard.nodes.get(number)
-  if (node === undefined) {
-    node = {
-      granted: 0,
-      returned: 0,
-      chosen: 0,
-      impressions: 0,
-      variance: 0,
-      dropped: 0,
-      voided: 0,
-      voidInHand: 0,
-    }
-    shard.nodes.set(number, node)
+export function accountOf(shard: ShardAccount, node: LeaseNode): NodeAccount {
+  return node.accounts.get(shard.campaign) ?? openAccount(shard, node)
+}
+
+function openAccount(shard: ShardAccount, node: LeaseNode): NodeAccount {
+  const account: NodeAccount = {
+    shard,
+    node,
+    untoldSince: 0,
+    granted: 0,
+    returned: 0,
+    chosen: 0,
+    impressions: 0,
+    variance: 0,
+    dropped: 0,
+    voided: 0,
+    voidInHand: 0,
   }
-  return node
+  shard.accounts.push(account)
+  node.accounts.set(shard.campaign, account)
+  return account
+}
+
+/** The node is to hear of its grant as it is from its next message on. */
+export function tell(account: NodeAccount, atOnce: boolean): void {
+  const { node } = account
+  if (account.untoldSince === 0) node.untold.push(account)
+  account.untoldSince = node.sequence + 1
+  node.push ||= atOnce
+}
+
+/** The node has heard a message: what it told, and has not changed since, need not be told again. */
+export function hear(node: LeaseNode, sequence: number): void {
+  let kept = 0
+  for (const account of node.untold) {
+    if (account.untoldSince > sequence) node.untold[kept++] = account
+    else account.untoldSince = 0
+  }
+  node.untold.length = kept
 }
 
 export function newShardAccount(campaign: number, shard: number): ShardAccount {
@@ -145,7 +195,7 @@ export function newShardAccount(campaign: number, shard: number): ShardAccount {
     impressions: 0,
     variance: 0,
     dropped: 0,
-    nodes: new Map(),
+    accounts: [],
     spread: 1,
     turn: 0,
     picked: [],
@@ -163,7 +213,9 @@ export function newShardAccount(campaign: number, shard: number): ShardAccount {
     askedLease: false,
     scarce: false,
     isActive: false,
+    isDue: false,
     isHungry: false,
+    isListedHungry: false,
     quietUntil: Number.NEGATIVE_INFINITY,
   }
 }

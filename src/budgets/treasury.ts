@@ -5,6 +5,8 @@ import { CLOSE_SLACK_MS, LEASE_VALID_MS } from './lease-time.ts'
 import { nodesFor } from './rendezvous.ts'
 import {
   accountOf,
+  hear,
+  type LeaseNode,
   leastLease,
   mergeSaid,
   type NodeAccount,
@@ -12,6 +14,7 @@ import {
   observe,
   type ShardAccount,
   takenBy,
+  tell,
   unspentOf,
 } from './shard-account.ts'
 
@@ -41,19 +44,6 @@ const STALL_MS = 1500
 /** Campaigns whose nodes have too little are looked at again this often: money may have come free. */
 const HUNGRY_MS = 250
 
-interface Node {
-  readonly term: number
-  heardAt: number
-  /** Of the newest ask that has no answer yet; null where all have one. */
-  askSentAt: number | null
-  /** Of the last message to it. */
-  sequence: number
-  /** Whose grants it has not said to have heard, and the first message that told them as they are now. */
-  readonly untold: Map<ShardAccount, number>
-  /** They do not wait for its next ask. */
-  push: boolean
-}
-
 /** What the treasury must know of a campaign's money to size a lease. Asked afresh each time. */
 export interface ShardView {
   readonly model: 'cpc' | 'cpm'
@@ -81,13 +71,13 @@ export interface TreasuryRound {
 
 export class Treasury {
   private readonly shards = new Map<number, ShardAccount>()
-  private readonly nodes = new Map<number, Node>()
+  private readonly nodes = new Map<number, LeaseNode>()
   private alive: readonly number[] = []
   private terms = 0
   /** To be looked at in the next round: asked for, or their money changed. */
-  private readonly due = new Set<ShardAccount>()
+  private readonly due: ShardAccount[] = []
   /** Whose nodes have less than they should. */
-  private readonly hungry = new Set<ShardAccount>()
+  private readonly hungry: ShardAccount[] = []
   /** Chosen with, or with money in the hands of nodes. */
   private readonly active = new Set<ShardAccount>()
   private hungryAt = Number.NEGATIVE_INFINITY
@@ -110,8 +100,11 @@ export class Treasury {
     node.heardAt = now
     node.askSentAt = Math.max(node.askSentAt ?? Number.NEGATIVE_INFINITY, ask.sentAt)
     if (ask.epoch !== this.epoch || ask.term !== node.term) return
-    for (const [shard, first] of node.untold) if (first <= ask.heard) node.untold.delete(shard)
-    for (const said of ask.shards) this.merge(this.shardOf(said.campaign, said.shard), ask.node, said)
+    hear(node, ask.heard)
+    for (const said of ask.shards) {
+      const { campaign, shard } = said
+      this.merge(node.accounts.get(campaign) ?? accountOf(this.shardOf(campaign, shard), node), said)
+    }
   }
 
   /** Leases that decide has granted. */
@@ -122,7 +115,7 @@ export class Treasury {
     shard.askedLease = false
     // It is to be tried.
     if (grantedMicros > 0) shard.idleSeconds = 0
-    if (grantedMicros > 0) this.due.add(shard)
+    if (grantedMicros > 0) this.addDue(shard)
   }
 
   /**
@@ -134,19 +127,19 @@ export class Treasury {
     if (shard === undefined) return
     shard.leased = thousandths === null ? shard.chosen : Math.max(shard.chosen, shard.leased - thousandths)
     shard.askedLease = false
-    for (const [number, node] of shard.nodes) {
-      const inHand = unspentOf(node)
+    for (const account of shard.accounts) {
+      const inHand = unspentOf(account)
       if (inHand <= 0) continue
-      node.voided = node.granted
-      node.voidInHand = inHand
-      this.tell(number, shard, true)
+      account.voided = account.granted
+      account.voidInHand = inHand
+      tell(account, true)
     }
   }
 
   /** Looks at a campaign in the next round, without a word to its nodes. */
   lookAt(campaign: number): void {
     const shard = this.shards.get(campaign)
-    if (shard !== undefined) this.due.add(shard)
+    if (shard !== undefined) this.addDue(shard)
   }
 
   /** A campaign whose money or state changed: new, stopped, resumed, a new day. Nodes hear of it at once. */
@@ -154,13 +147,20 @@ export class Treasury {
     const view = this.view(campaign)
     if (view === null) return
     const shard = this.shardOf(campaign, view.shard)
-    this.due.add(shard)
-    for (const number of shard.nodes.keys()) this.tell(number, shard, true)
+    this.addDue(shard)
+    for (const account of shard.accounts) tell(account, true)
   }
 
   /** Money may have come free for those that have too little. */
   wakeHungry(): void {
-    for (const shard of this.hungry) this.due.add(shard)
+    let kept = 0
+    for (const shard of this.hungry) {
+      if (shard.isHungry) {
+        this.hungry[kept++] = shard
+        this.addDue(shard)
+      } else shard.isListedHungry = false
+    }
+    this.hungry.length = kept
   }
 
   /** Once a second, and when `overdue`: what to append so that decide knows what was chosen. Null where nothing was. */
@@ -195,8 +195,14 @@ export class Treasury {
         shard.reportedChosen = chosen
         shard.reportedVariance = variance
         shard.reportedDropped = dropped
-        const totals = { impressions, chosenThousandths: chosen, variance, droppedThousandths: dropped }
-        shards.push({ campaign, shard: shard.shard, ...totals })
+        shards.push({
+          campaign,
+          shard: shard.shard,
+          impressions,
+          chosenThousandths: chosen,
+          variance,
+          droppedThousandths: dropped,
+        })
       }
     }
     return shards.length === 0 ? null : { epoch: this.epoch, shards }
@@ -214,20 +220,22 @@ export class Treasury {
     const leases: LeaseTakenRecord['leases'][number][] = []
     for (const shard of this.due) {
       const change = this.share(shard, now)
+      shard.isDue = false
       if (change !== 0) leases.push({ campaign: shard.campaign, shard: shard.shard, amountMicros: change })
     }
-    this.due.clear()
+    this.due.length = 0
     const grants = this.messages()
     return { leases: leases.length === 0 ? null : { epoch: this.epoch, leases }, grants }
   }
 
-  private merge(shard: ShardAccount, number: number, said: LeaseAsk['shards'][number]): void {
+  private merge(account: NodeAccount, said: LeaseAsk['shards'][number]): void {
+    const { shard } = account
     // What it has no use for: others are asked.
-    if (mergeSaid(shard, accountOf(shard, number), said)) shard.turn++
+    if (mergeSaid(account, said)) shard.turn++
     // Chosen before the release, told after it: until `decide` has it, a new lease would be taken for it.
     if (shard.chosen > shard.leased) this.overdue = true
     this.activate(shard)
-    this.due.add(shard)
+    this.addDue(shard)
   }
 
   /** Tops nodes up from what is leased and with nobody. Returns micros to lease more, or (negative) to give back. */
@@ -263,10 +271,9 @@ export class Treasury {
     })
     let missing = 0
     let inHandMost = 0
-    for (const number of nodes) {
-      const node = accountOf(shard, number)
-      missing += this.topUp(shard, number, node, wanted, enough)
-      const unspent = unspentOf(node)
+    for (const account of nodes) {
+      missing += topUp(account, wanted, enough)
+      const unspent = unspentOf(account)
       if (unspent < enough) hungry = true
       inHandMost = Math.max(inHandMost, unspent)
     }
@@ -296,10 +303,11 @@ export class Treasury {
   }
 
   /** Looked for among all that are alive only where something changed: that takes longer than all else of a grant. */
-  private nodesOf(shard: ShardAccount): readonly number[] {
+  private nodesOf(shard: ShardAccount): readonly NodeAccount[] {
     const { campaign, turn, spread } = shard
     if (shard.pickedOf !== this.alive || shard.pickedTurn !== turn || shard.pickedSpread !== spread) {
-      shard.picked = nodesFor({ campaign, turn, count: spread }, this.alive)
+      const picked = nodesFor({ campaign, turn, count: spread }, this.alive)
+      shard.picked = picked.map(number => accountOf(shard, this.nodes.get(number)!))
       shard.pickedOf = this.alive
       shard.pickedTurn = turn
       shard.pickedSpread = spread
@@ -307,27 +315,13 @@ export class Treasury {
     return shard.picked
   }
 
-  /** Returns what the node should have and could not be given. */
-  private topUp(
-    shard: ShardAccount,
-    number: number,
-    node: NodeAccount,
-    wanted: number,
-    enough: number,
-  ): number {
-    const before = unspentOf(node)
-    if (before >= Math.max(enough, wanted / 2)) return 0
-    const more = Math.min(shard.leased - shard.taken, wanted - before)
-    if (more > 0 && before + more >= enough) {
-      const taken = takenBy(node)
-      node.granted += more
-      shard.taken += takenBy(node) - taken
-      this.tell(number, shard, before < enough)
-    }
-    return Math.max(0, wanted - unspentOf(node))
+  /** A flag and a list, here and below: a set of 100,000 took half the time of a grant. */
+  private addDue(shard: ShardAccount): void {
+    if (shard.isDue) return
+    shard.isDue = true
+    this.due.push(shard)
   }
 
-  /** A flag is looked at where a set of 100,000 would be asked at each grant. */
   private activate(shard: ShardAccount): void {
     if (shard.isActive) return
     shard.isActive = true
@@ -335,16 +329,16 @@ export class Treasury {
   }
 
   private setHungry(shard: ShardAccount, is: boolean): void {
-    if (shard.isHungry === is) return
     shard.isHungry = is
-    if (is) this.hungry.add(shard)
-    else this.hungry.delete(shard)
+    if (!is || shard.isListedHungry) return
+    shard.isListedHungry = true
+    this.hungry.push(shard)
   }
 
   private judgeScarcity(shard: ShardAccount, scarce: boolean): void {
     if (scarce === shard.scarce) return
     shard.scarce = scarce
-    for (const [number, node] of shard.nodes) if (unspentOf(node) > 0) this.tell(number, shard, false)
+    for (const account of shard.accounts) if (unspentOf(account) > 0) tell(account, false)
   }
 
   /** What is leased and with nobody goes back. Returns the micros, thousandths included. */
@@ -354,25 +348,18 @@ export class Treasury {
     return back / 1000
   }
 
-  private tell(number: number, shard: ShardAccount, atOnce: boolean): void {
-    const node = this.nodes.get(number)
-    if (node === undefined) return
-    node.untold.set(shard, node.sequence + 1)
-    node.push ||= atOnce
-  }
-
   private messages(): LeaseGrant[] {
     const grants: LeaseGrant[] = []
-    for (const [number, node] of this.nodes) {
+    for (const node of this.nodes.values()) {
       if (node.askSentAt === null && !node.push) continue
       const shards: LeaseGrant['shards'][number][] = []
-      for (const shard of node.untold.keys()) {
-        const grant = this.grantOf(shard, number)
+      for (const account of node.untold) {
+        const grant = this.grantOf(account)
         if (grant !== null) shards.push(grant)
       }
       const { askSentAt } = node
       grants.push({
-        node: number,
+        node: node.number,
         partition: this.partition,
         epoch: this.epoch,
         term: node.term,
@@ -387,15 +374,15 @@ export class Treasury {
     return grants
   }
 
-  private grantOf(shard: ShardAccount, number: number): LeaseGrant['shards'][number] | null {
+  private grantOf(account: NodeAccount): LeaseGrant['shards'][number] | null {
+    const { shard } = account
     const view = this.view(shard.campaign)
-    const node = shard.nodes.get(number)
-    if (view === null || node === undefined) return null
+    if (view === null) return null
     return {
       campaign: shard.campaign,
       shard: shard.shard,
-      grantedThousandths: node.granted,
-      voidThousandths: node.voided,
+      grantedThousandths: account.granted,
+      voidThousandths: account.voided,
       pacing: view.pacing,
       stopped: view.stopped,
       scarce: shard.scarce,
@@ -420,17 +407,16 @@ export class Treasury {
       if (now - node.heardAt < LEASE_VALID_MS + CLOSE_SLACK_MS) continue
       gone = true
       this.nodes.delete(number)
-      for (const shard of this.shards.values()) {
-        const account = shard.nodes.get(number)
-        if (account === undefined) continue
+      for (const account of node.accounts.values()) {
+        const { shard } = account
         const unspent = Math.max(0, unspentOf(account))
-        shard.nodes.delete(number)
+        shard.accounts = shard.accounts.filter(other => other !== account)
         shard.chosen += unspent
         const view = this.view(shard.campaign)
         // As if it was chosen impression by impression, whose clicks come by chance.
         if (view?.model === 'cpc') shard.variance += unspent * view.price
         this.activate(shard)
-        this.due.add(shard)
+        this.addDue(shard)
       }
     }
     if (gone) this.alive = [...this.nodes.keys()]
@@ -451,28 +437,30 @@ export class Treasury {
       if (shard.idleSeconds >= IDLE_SECONDS && spread < this.alive.length) {
         shard.turn++
         shard.idleSeconds = 0
-        this.due.add(shard)
+        this.addDue(shard)
       }
     }
     spread = Math.max(1, Math.min(spread, this.alive.length))
-    if (spread !== shard.spread) this.due.add(shard)
+    if (spread !== shard.spread) this.addDue(shard)
     shard.spread = spread
   }
 
-  private nodeNamed(number: number): Node {
+  private nodeNamed(number: number): LeaseNode {
     let node = this.nodes.get(number)
     if (node === undefined) {
       node = {
+        number,
         term: ++this.terms,
         heardAt: 0,
         askSentAt: null,
         sequence: 0,
-        untold: new Map(),
+        accounts: new Map(),
+        untold: [],
         push: false,
       }
       this.nodes.set(number, node)
       this.alive = [...this.nodes.keys()]
-      for (const shard of this.hungry) this.due.add(shard)
+      this.wakeHungry()
     }
     return node
   }
@@ -485,4 +473,19 @@ export class Treasury {
     }
     return shard
   }
+}
+
+/** Returns what the node should have and could not be given. */
+function topUp(account: NodeAccount, wanted: number, enough: number): number {
+  const { shard } = account
+  const before = unspentOf(account)
+  if (before >= Math.max(enough, wanted / 2)) return 0
+  const more = Math.min(shard.leased - shard.taken, wanted - before)
+  if (more > 0 && before + more >= enough) {
+    const taken = takenBy(account)
+    account.granted += more
+    shard.taken += takenBy(account) - taken
+    tell(account, before < enough)
+  }
+  return Math.max(0, wanted - unspentOf(account))
 }
