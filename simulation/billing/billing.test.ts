@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { AuditFailure } from './auditor.ts'
-import { type Breakage, World } from './world.ts'
+import type { Breakage } from './machine.ts'
+import { World } from './world.ts'
 
 const FIRST = Number(Bun.env['SEED'] ?? 1)
 const SEEDS = Number(Bun.env['SEEDS'] ?? 20)
