@@ -1,5 +1,4 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { pino } from 'pino'
 import { nextBootNumber } from '../adapters/boot-number.ts'
 import { machineClocks } from '../adapters/clock.ts'
@@ -7,9 +6,7 @@ import { openCountryTable } from '../adapters/geo/country.ts'
 import { noteAdminShown, openKeys } from '../adapters/signing-keys.ts'
 import { nativeMac } from '../adapters/signing-mac.ts'
 import { openDataFolder } from '../adapters/sqlite/data-folder.ts'
-import type { Decided } from '../billing/decider.ts'
 import { AdTexts } from '../campaigns/ad-texts.ts'
-import { stopBits } from '../campaigns/catalog.ts'
 import { newEdgeColumns, newSharedColumns } from '../campaigns/catalog-columns.ts'
 import { CatalogReader } from '../campaigns/catalog-reader.ts'
 import type { Environment, ServeOptions } from '../config.ts'
@@ -22,11 +19,8 @@ import type { EdgeDependencies } from '../http/edge/dependencies.ts'
 import { RequestCounts } from '../http/edge/request-counts.ts'
 import { type RunningServer, startServer } from '../http/server.ts'
 import { newStatus, type Status } from '../http/status.ts'
-import { reasonName } from '../records/reasons.ts'
 import { RecordKind } from '../records/record.ts'
-import { AddressRanges, parseCidr } from '../screening/address-ranges.ts'
 import { AgentClassifier } from '../screening/agent.ts'
-import { DataCentres } from '../screening/data-centre.ts'
 import { ClickRate } from '../screening/rate.ts'
 import { ClickRates } from '../serving/click-rate.ts'
 import { FrequencyCaps } from '../serving/frequency.ts'
@@ -34,12 +28,15 @@ import { Leases } from '../serving/leases.ts'
 import { Serving } from '../serving/serve.ts'
 import { ImpressionIds } from '../tracking/impression-ids.ts'
 import { TokenSigner } from '../tracking/token.ts'
-import type { Explanation, ForBuilder, FromBuilder } from './builder-thread.ts'
+import { BuilderClient } from './builder-client.ts'
 import { CommandsClient } from './commands-client.ts'
-import type { FromDecider, ToDecider } from './decider-messages.ts'
+import { DeciderClient } from './decider-client.ts'
+import { EdgeNews } from './edge-news.ts'
 import { keepTime } from './keep-time.ts'
+import { LogWatch } from './log-watch.ts'
 import { openLog } from './open-log.ts'
 import { readerClient } from './reader-client.ts'
+import { readDataCentres, readRanges } from './screening-tables.ts'
 
 /** On one machine; fixed for life. */
 export const PARTITIONS = 16
@@ -88,129 +85,49 @@ export async function startEmbedded(
   const leases = new Leases(boot, PARTITIONS, catalog, edge)
   const rates = new ClickRates(shared)
 
-  const line = new MessageChannel()
-  const builder = new Worker(new URL('./builder-thread.ts', import.meta.url))
-  const explaining = new Map<number, (explanation: Explanation | null) => void>()
-  let explained = 0
+  const serving = new Serving(catalog, shared, edge, rates, new FrequencyCaps())
   const firstSnapshot = Promise.withResolvers<void>()
-  builder.onmessage = ({ data }: MessageEvent<FromBuilder>) => {
-    if (data.kind === 'snapshot') {
-      if (catalog.install(data.snapshot)) {
-        leases.settle(timer())
-        adTexts.forget()
-        firstSnapshot.resolve()
-      }
-      return
-    }
-    explaining.get(data.id)?.(data.explanation)
-    explaining.delete(data.id)
-  }
-  builder.postMessage(
-    {
-      kind: 'open',
-      columns: shared,
-      edge,
-      time: clock.shared,
-      decider: line.port2,
-    } satisfies ForBuilder,
-    [line.port2],
+  const line = new MessageChannel()
+  const builder = new BuilderClient(
+    { columns: shared, edge, time: clock.shared, decider: line.port2 },
+    snapshot => {
+      if (!catalog.install(snapshot)) return
+      leases.settle(timer())
+      adTexts.forget()
+      firstSnapshot.resolve()
+    },
   )
-
   const reader = new Worker(new URL('./reader-thread.ts', import.meta.url))
   const commands = new CommandsClient(log, () => clock.now())
-  const decider = new Worker(new URL('./decider-thread.ts', import.meta.url))
-  const ready = Promise.withResolvers<void>()
-  const closed = Promise.withResolvers<void>()
-
-  let deciderStopped = false
-
-  function onDecided(decided: Decided): void {
-    for (const change of decided.catalog) {
-      directory.apply(change)
-      if (change.kind === 'campaign') adTexts.add(change.campaign)
-      if (change.kind !== 'campaign' || catalog.slotOf(campaignNumber(change.campaign.id)) < 0) continue
-      // Before the answer goes out: a paused campaign is chosen no more, whenever the builder comes to it.
-      if (stopBits(change.campaign, change.money, clock.now()) !== 0) {
-        catalog.hold(campaignNumber(change.campaign.id), change.campaign.version)
-      }
-    }
-    for (const { requestId, outcome } of decided.outcomes) commands.settle(requestId, outcome)
-    if (decided.grants.length > 0) recordChosen()
-    for (const grant of decided.grants) leases.onGrant(grant, timer())
-    observe(decided.observed)
-    if (decided.decided === 0) return
-    status.lagMs = decided.lagMs
-    status.decided += decided.decided
-    status.charged += decided.charged
-    status.repeated += decided.repeated
-    for (let reason = 0; reason < decided.refused.length; reason++) {
-      const name = reasonName(reason)
-      const refused = decided.refused[reason]!
-      if (name !== null && refused > 0) status.refused[name] = (status.refused[name] ?? 0) + refused
-    }
-  }
-
-  function observe(observed: readonly number[]): void {
-    for (let i = 0; i < observed.length; i += 4) {
-      const adSlot = catalog.adSlotOf(observed[i]!)
-      if (adSlot < 0) continue
-      rates.observe({
-        adSlot,
-        placement: observed[i + 1]!,
-        impressions: observed[i + 2]!,
-        clicks: observed[i + 3]!,
-      })
-    }
-  }
-
-  decider.onmessage = ({ data }: MessageEvent<FromDecider>) => {
-    switch (data.kind) {
-      case 'decided':
-        onDecided(data.decided)
-        return
-      case 'ready':
-        ready.resolve()
-        return
-      case 'warning':
-        logger.warn({ cause: data.cause }, data.message)
-        return
-      case 'paused':
-      case 'failed':
-        deciderStopped = true
-        status.recording = false
-        status.problem = data.message.split('\n')[0]!
-        ready.reject(new Error(data.message))
-        logger.error({ cause: data.message }, `the decider ${data.kind}`)
-        return
-      case 'resumed':
-        // Ready again once the log has taken a record, too.
-        deciderStopped = false
-        logger.warn('the decider goes on')
-        return
-      case 'closed':
-        closed.resolve()
-    }
-  }
-  const deciderLine = log.connect()
-  decider.postMessage(
+  const news = new EdgeNews({
+    clock,
+    timer,
+    catalog,
+    directory,
+    adTexts,
+    commands,
+    leases,
+    serving,
+    rates,
+    status,
+  })
+  const decider = new DeciderClient(
     {
-      kind: 'open',
       storePath: folder.storePath,
       logPath: folder.logPath,
       partitions: PARTITIONS,
       holdMs: options.holdMs,
       time: clock.shared,
-      log: deciderLine,
+      log: log.connect(),
       builder: line.port1,
-    } satisfies ToDecider,
-    [deciderLine, line.port1],
+    },
+    { onDecided: decided => news.onDecided(decided), status, logger },
   )
-  await ready.promise
+  await decider.ready
   await firstSnapshot.promise
   reader.postMessage({ kind: 'open', storePath: folder.storePath, time: clock.shared })
   const queries = readerClient(reader)
 
-  const serving = new Serving(catalog, shared, edge, rates, new FrequencyCaps())
   const requestCounts = new RequestCounts()
   const agents = new AgentClassifier()
   const country = openCountryTable(options.geo ?? undefined)
@@ -243,12 +160,7 @@ export async function startEmbedded(
     queries,
     authenticate: authorization => directory.authenticate(authorization),
     campaignOfAd: async ad => adTexts.of(ad)?.campaign ?? null,
-    explain: campaignId =>
-      new Promise(resolve => {
-        explaining.set(++explained, resolve)
-        const campaign = campaignNumber(campaignId)
-        builder.postMessage({ kind: 'explain', id: explained, campaign } satisfies ForBuilder)
-      }),
+    explain: campaignId => builder.explain(parseId('campaign', campaignId) ?? 0),
     newKeySecret: () => {
       const secret = `fk_${randomBytes(24).toString('base64url')}`
       return { secret, hash: createHash('sha256').update(secret).digest('hex') }
@@ -263,55 +175,27 @@ export async function startEmbedded(
     serving,
     ids: new ImpressionIds(boot, PARTITIONS),
     requestCounts,
-    sample: request => builder.postMessage({ kind: 'sample', request } satisfies ForBuilder),
+    sample: request => builder.sample(request),
     control,
     status,
     logger,
   })
 
-  /** Readiness fails with the first event that could not be kept, and is back once the log takes a record again. */
-  function watchLog(): void {
-    const { lost } = counters.values
-    if (lost > lostBefore) {
-      status.recording = false
-      status.problem = 'The log does not take records: is the disk full?'
-    }
-    lostBefore = lost
-    if (status.recording || deciderStopped) return
-    log.buffer.json(RecordKind.tick, 0, clock.now(), {})
-    log.flushed().then(
-      () => {
-        status.recording = true
-        status.problem = null
-      },
-      () => {},
-    )
-  }
-
-  /** So that the allowances are what is left, before anything changes them. */
-  function recordChosen(): void {
-    const now = timer()
-    serving.drainChosen((_slot, campaign, impressions, thousandths, variance) =>
-      // The variance comes in micros squared.
-      leases.record(campaign, impressions, thousandths, variance * 1e6, now),
-    )
-  }
-
+  const watch = new LogWatch({ log, clock, counters, status, decider })
   const asking = setInterval(() => {
-    recordChosen()
+    news.recordChosen()
     const asks = leases.turn(timer())
-    if (asks.length > 0) decider.postMessage({ kind: 'ask', asks } satisfies ToDecider)
+    if (asks.length > 0) decider.ask(asks)
   }, ASK_MS)
-  let lostBefore = 0
   const counting = setInterval(() => {
-    watchLog()
+    watch.look()
     const minutes = requestCounts.take()
     if (minutes.length === 0) return
     log.buffer.json(RecordKind.requests, 0, clock.now(), { minutes })
     log.flushed().catch(() => counters.add('lost'))
   }, COUNTS_MS)
   // The treasury hears of this node before its first choice, and grants to it.
-  decider.postMessage({ kind: 'ask', asks: leases.turn(timer()) } satisfies ToDecider)
+  decider.ask(leases.turn(timer()))
   const adminKeyIsNew = keys.adminIsNew && environment.adminKey === null
   if (adminKeyIsNew) noteAdminShown(folder.path)
   status.ready = true
@@ -327,39 +211,13 @@ export async function startEmbedded(
       clearInterval(asking)
       clearInterval(counting)
       await server.stop()
-      decider.postMessage({ kind: 'close' } satisfies ToDecider)
-      await Promise.race([closed.promise, Bun.sleep(5000)])
+      await decider.close()
       await log.close()
-      for (const thread of [builder, reader, decider]) thread.terminate()
+      builder.close()
+      reader.terminate()
+      decider.terminate()
       stopClock()
       folder.close()
     },
   }
-}
-
-function campaignNumber(id: string): number {
-  return parseId('campaign', id) ?? 0
-}
-
-function readDataCentres(path: string | null): DataCentres {
-  if (path === null) return DataCentres.none
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (cause) {
-    throw new Error(`--data-centres: ${path} cannot be read. It takes a file with a CIDR a line.`, { cause })
-  }
-  const parsed = DataCentres.parse(text)
-  if (parsed.ok) return parsed.value
-  throw new Error(`${path}: ${parsed.errors.map(error => `${error.path} ${error.message}`).join('; ')}`)
-}
-
-function readRanges(text: string): AddressRanges {
-  const blocks = text.split('\n').map(line => {
-    const block = parseCidr(line.trim())
-    if (block === null)
-      throw new Error(`--trusted-proxies: ${line} is no block of addresses, such as 10.0.0.0/8.`)
-    return block
-  })
-  return new AddressRanges(blocks)
 }
