@@ -56,6 +56,7 @@ export function jsonOf(outcomes: readonly Outcome[], breach: object | null): obj
     seeds: new Set(runs.map(({ seed }) => seed)).size,
     overbilledMicros: most(run => run.overbilledMicros),
     givenAwayShare: most(run => run.givenAwayShare),
+    reversedShare: most(run => run.reversedShare),
     deliveredShare: runs.reduce((least, run) => Math.min(least, run.deliveredShare), 1),
     strandedMicros: most(run => run.strandedMicros),
     stopMs: {

@@ -2,6 +2,7 @@
  * What other ways of keeping budgets come to, in the market, traffic, network and faults of the simulator:
  * `bun simulation/compare.ts [--seed N] [SCENARIO ...]` prints a table in Markdown.
  */
+import { billedOn } from './budgets/audit/days.ts'
 import type { Budgeting } from './budgets/others/budgeting.ts'
 import { FixedSlices } from './budgets/others/fixed-slices.ts'
 import { Gossip } from './budgets/others/gossip.ts'
@@ -63,10 +64,10 @@ function runOther(scenario: Scenario, seed: number, make: (world: OthersWorld) =
 function runOurs(scenario: Scenario, seed: number): Row {
   const world = new World(scenario, seed)
   world.runUntil(world.drained)
-  const { money } = world.auditor
+  const { money, events } = world.auditor
   let delivered = 0
   for (const { days } of money.books.values()) {
-    for (const day of days.values()) delivered += money.billedOn(day)
+    for (const day of days.values()) delivered += billedOn(day)
   }
   return {
     name: 'leases (Farthing)',
@@ -75,7 +76,7 @@ function runOurs(scenario: Scenario, seed: number): Row {
     delivered,
     waitsMs: [],
     messages: world.leaseMessages + world.shardMessages,
-    charges: money.charges,
+    charges: events.charges,
   }
 }
 

@@ -21,6 +21,7 @@ export function rowsOf(figures: Figures, goals: Goals): Row[] {
   return [
     row('overbilledMicros', 'billed past a cap', figures.overbilledMicros, 'micros', { atMost: 0 }),
     row('givenAwayShare', 'given away', figures.givenAwayShare, 'share', atMost(goals.givenAwayShareMax)),
+    row('reversedShare', 'reversed: served by a region given up', figures.reversedShare, 'share', null),
     row('deliveredShare', 'delivered', figures.deliveredShare, 'share', {
       atLeast: goals.deliveredShareMin,
     }),

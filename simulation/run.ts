@@ -48,7 +48,8 @@ export function runJob(job: Job, hooks: Hooks = {}): Outcome & Seen {
       const drained = Math.max(0, step - STEPS) / DRAIN_STEPS
       world.runUntil(world.start + (world.end - world.start) * share + (world.drained - world.end) * drained)
       if (step <= STEPS) samples?.take()
-      hooks.onProgress?.(share * (1 - DRAIN_SHARE) + drained * DRAIN_SHARE, world.auditor.money.charges)
+      if (step === STEPS + DRAIN_STEPS) world.auditor.checkDrained(world.workers)
+      hooks.onProgress?.(share * (1 - DRAIN_SHARE) + drained * DRAIN_SHARE, world.auditor.events.charges)
     }
   } catch (error) {
     if (!(error instanceof Error)) throw error

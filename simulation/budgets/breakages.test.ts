@@ -50,6 +50,21 @@ const WORLDS: Readonly<Record<Breakage, Scenario>> = {
   'restore-grants-at-once': RESTORED,
   'restore-forgets-fences': RESTORED,
   'restore-forgets-honoured': RESTORED,
+  'holds-forgotten': { ...SMALL, cpcShare: 0 },
+  'holds-by-node-clock': { ...SMALL, cpcShare: 0, faults: { ...CALM.faults, clockSkewMs: 3_600_000 } },
+  'void-ignored': {
+    ...SMALL,
+    startHour: 23.9,
+    eventsFrom: 2000,
+    eventsTo: 4000,
+    cpcShare: 0,
+  },
+  'refund-twice': { ...SMALL, refundShare: 0.1 },
+  'decisions-forgotten': {
+    ...SMALL,
+    faults: { ...CALM.faults, workerCrashesPerHour: 60, replay: true },
+  },
+  'waiting-forgotten': { ...SMALL, cpcShare: 1 },
 }
 
 /** Runs until something is found, or until all is well. */
@@ -58,7 +73,8 @@ function find(scenario: Scenario, breakage: Breakage | null, seeds: number): str
     const world = new World(scenario, seed, null, breakage)
     silenceNodes(world)
     try {
-      world.runUntil(world.end + 120_000)
+      world.runUntil(world.drained)
+      world.auditor.checkDrained(world.workers)
     } catch (error) {
       if (!(error instanceof Breach)) throw error
       return error.message
@@ -90,6 +106,12 @@ const FOUND: Readonly<Record<Breakage, RegExp>> = {
   'restore-grants-at-once': /out on a day|was billed/,
   'restore-forgets-fences': /out on a day|was billed/,
   'restore-forgets-honoured': /out on a day|was billed/,
+  'holds-forgotten': /may still come of what they chose/,
+  'holds-by-node-clock': /may still come of what they chose/,
+  'void-ignored': /after a stop, a fence or midnight/,
+  'refund-twice': /were given back/,
+  'decisions-forgotten': /was charged twice/,
+  'waiting-forgotten': /neither charged nor refused/,
 }
 
 describe('budgets, broken on purpose', () => {

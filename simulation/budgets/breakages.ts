@@ -1,5 +1,7 @@
 import type { Balance } from '../../src/budgets/balance.ts'
 import type { CampaignBudget } from '../../src/budgets/budget.ts'
+import { unspent } from '../../src/budgets/link.ts'
+import type { ShardDay } from '../../src/budgets/shard.ts'
 import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.ts'
 import type { LeaseGrant } from '../../src/ports/treasury-link.ts'
 import type { Node } from './node.ts'
@@ -19,6 +21,12 @@ export const BREAKAGES = [
   'restore-grants-at-once',
   'restore-forgets-fences',
   'restore-forgets-honoured',
+  'holds-forgotten',
+  'holds-by-node-clock',
+  'void-ignored',
+  'refund-twice',
+  'decisions-forgotten',
+  'waiting-forgotten',
 ] as const
 
 export type Breakage = (typeof BREAKAGES)[number]
@@ -47,6 +55,17 @@ export function decideAtOnce(balance: Balance, budgets: readonly CampaignBudget[
   delete balance.awaiting
   delete balance.untaken
   for (const budget of budgets) delete budget.told
+}
+
+/** Micros that are free where nobody holds back what chosen impressions may still cost. */
+export function freeWithoutHolds(day: ShardDay): number {
+  return Math.max(0, Math.floor(unspent(day.link) - (day.leaseLeft + (day.draining ?? 0)) / 1000))
+}
+
+/** A grant as a node takes it that does not look at what is void. */
+export function heardCarelessly(grant: LeaseGrant, breakage: Breakage | null): LeaseGrant {
+  if (breakage !== 'void-ignored') return grant
+  return { ...grant, shards: grant.shards.map(said => ({ ...said, voidThousandths: 0 })) }
 }
 
 /** Grants as what is new, added where they arrive: right as long as each message arrives once. */

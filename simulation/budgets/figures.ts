@@ -1,5 +1,6 @@
 import { DAY_MS } from '../../src/core/time.ts'
 import type { ChargeBook } from './audit/charge-book.ts'
+import { deliveryOf } from './audit/delivery.ts'
 import type { World } from './world.ts'
 
 /** What a run comes to. Money in micros, shares of 1. */
@@ -8,6 +9,8 @@ export interface Figures {
   readonly seed: number
   readonly overbilledMicros: number
   readonly givenAwayShare: number
+  /** Charged by a region that was given up, beyond what was free, and refunded: no part of `givenAwayShare`. */
+  readonly reversedShare: number
   readonly deliveredShare: number
   readonly strandedMicros: number
   /** The most that one campaign has left on a day, in prices of its events. */
@@ -29,49 +32,24 @@ const PACED_EVENTS_MIN = 1000
 
 export function figuresOf(world: World, seed: number): Figures {
   const { market, scenario } = world
-  const { money } = world.auditor
-  let charged = 0
-  let target = 0
-  let stranded = 0
-  let strandedPricesMax = 0
-  for (const advertiser of market.advertisers) {
-    let mine = 0
-    let caps = 0
-    for (const { number } of advertiser.campaigns) {
-      const { facts, days } = money.books.get(number)!
-      for (const day of days.values()) {
-        const billed = money.billedOn(day)
-        charged += billed
-        mine += billed
-        if (facts.pacing === 'even' && scenario.hours < 24) continue
-        // A day that the run has only an hour of says nothing of what can be delivered.
-        if (Math.min(world.end, day.start + DAY_MS) - Math.max(world.start, day.start) < 2 * 3_600_000)
-          continue
-        const left = day.capMost - billed
-        caps += day.capMost
-        const price = facts.model === 'cpc' ? facts.amount : facts.amount / 1000
-        strandedPricesMax = Math.max(strandedPricesMax, left / price)
-      }
-    }
-    const able = Math.min(caps, advertiser.deposit)
-    target += able
-    stranded += Math.max(0, able - mine)
-  }
+  const { money, events } = world.auditor
+  const { billed, target, stranded, strandedPricesMax } = deliveryOf(money, market.advertisers, world)
   const stops = stopsOf(money).sort((a, b) => a - b)
   const at = (share: number) => stops[Math.floor((stops.length - 1) * share)] ?? 0
   return {
     scenario: scenario.name,
     seed,
     overbilledMicros: money.overbilledMicros,
-    givenAwayShare: charged === 0 ? 0 : money.givenAway() / charged,
+    givenAwayShare: billed === 0 ? 0 : money.givenAway() / billed,
+    reversedShare: billed === 0 ? 0 : money.reversedMicros / billed,
     deliveredShare: target === 0 ? 1 : (target - stranded) / target,
     strandedMicros: stranded,
     strandedPricesMax,
     stopMs: { p50: at(0.5), p99: at(0.99), max: at(1) },
     pacingError: pacingError(world),
-    messagesPerCharge: world.leaseMessages / Math.max(1, money.charges),
-    charges: money.charges,
-    repeats: money.repeats,
+    messagesPerCharge: world.leaseMessages / Math.max(1, events.charges),
+    charges: events.charges,
+    repeats: events.repeats,
     nodes: scenario.nodes,
     campaigns: market.campaigns.length,
     requests: world.requests,

@@ -1,5 +1,6 @@
 import { type NodeLease, NodeLeases, timeOfChoice } from '../../src/budgets/node-leases.ts'
 import type { LeaseAsk, LeaseGrant } from '../../src/ports/treasury-link.ts'
+import { heardCarelessly } from './breakages.ts'
 import type { CampaignFacts } from './market.ts'
 import type { Place } from './network.ts'
 import type { Worker } from './worker.ts'
@@ -68,7 +69,9 @@ export class Node implements Place {
   onGrant(grant: LeaseGrant): void {
     if (!this.alive || this.cutOff) return
     const heard =
-      this.world.breakage === 'node-clock' ? { ...grant, askSentAt: this.world.events.now } : grant
+      this.world.breakage === 'node-clock'
+        ? { ...grant, askSentAt: this.world.events.now }
+        : heardCarelessly(grant, this.world.breakage)
     for (const lease of this.leases.onGrant(heard, this.timer())) this.know(lease)
     this.leases.returnIdle(this.timer())
   }
@@ -105,7 +108,7 @@ export class Node implements Place {
       worker,
       chosenAt: timeOfChoice(best, this.wallClock()),
     }
-    world.auditor.chosen(this, best, bestScore)
+    world.auditor.chosen(this, best, impression, bestScore)
     world.live(this, impression)
   }
 

@@ -1,6 +1,7 @@
 import { unspent } from '../../src/budgets/link.ts'
 import { reserveTarget, type Shard, type ShardDay } from '../../src/budgets/shard.ts'
 import { DAY_MS, MINUTE_MS } from '../../src/core/time.ts'
+import { billedOn } from './audit/days.ts'
 import { stopsOf } from './figures.ts'
 import type { CampaignFacts } from './market.ts'
 import type { World } from './world.ts'
@@ -56,19 +57,19 @@ export class Samples {
   take(): void {
     const { world } = this
     const { leaseMessages } = world
-    const { money } = world.auditor
+    const { money, events } = world.auditor
     this.taken.push({
       at: world.events.now,
       ...this.outstanding(),
       messages: leaseMessages - this.messages,
-      charges: money.charges - this.charges,
+      charges: events.charges - this.charges,
       billed: this.shown.map(({ facts }) => {
         const days = [...money.books.get(facts.number)!.days.values()]
-        return days.reduce((sum, day) => sum + money.billedOn(day), 0)
+        return days.reduce((sum, day) => sum + billedOn(day), 0)
       }),
     })
     this.messages = leaseMessages
-    this.charges = money.charges
+    this.charges = events.charges
   }
 
   watched(): Watched[] {
@@ -94,7 +95,7 @@ export class Samples {
       for (const day of days.values()) {
         // The day after the run is open, and nothing comes of it.
         if (day.start >= this.world.end - JUDGED_MS) continue
-        const left = (day.capMost - money.billedOn(day)) / price
+        const left = (day.capMost - billedOn(day)) / price
         const of = `of ${(day.capMost / price).toFixed(0)} on the day of ${new Date(day.start).toISOString().slice(0, 16)}`
         if (day.exhaustedAt === null) note('left of a cap', number, left, `${left.toFixed(1)} prices ${of}`)
         else {

@@ -34,6 +34,7 @@ import { type ShardView, Treasury } from '../../src/budgets/treasury.ts'
 import { cpmMicros, impressionCost, micros } from '../../src/core/money.ts'
 import type { LeaseAsk } from '../../src/ports/treasury-link.ts'
 import type { ChosenRecord, LeaseTakenRecord } from '../../src/records/events.ts'
+import { freeWithoutHolds } from './breakages.ts'
 import { Ledger } from './ledger.ts'
 import type { CampaignFacts } from './market.ts'
 import type { Place } from './network.ts'
@@ -138,6 +139,7 @@ export class Worker implements Place {
     if (!this.up) return
     this.up = false
     this.generation++
+    if (this.world.breakage === 'decisions-forgotten') this.seen.clear()
     const old = this.treasury
     if (zombie) this.haunt(old)
     this.world.events.after(RESTART_MS, () => {
@@ -160,10 +162,11 @@ export class Worker implements Place {
   /** Gives the money of a charge back, if there is one and it was not given back before. */
   refund(serial: number): void {
     const charge = this.ledger.of(serial)
-    if (charge === undefined || charge.back === charge.amount) return
+    const isTwice = this.world.breakage === 'refund-twice'
+    if (charge === undefined || (charge.back === charge.amount && !isTwice)) return
     const { campaign, fence, start } = charge
     const held = this.held.get(campaign)!
-    const amount = micros(charge.amount - charge.back)
+    const amount = micros(isTwice ? charge.amount : charge.amount - charge.back)
     if (!refundCharge(held.parent, held.shard, { fence, start, amount })) return
     charge.back = charge.amount
     held.changed = true
@@ -281,7 +284,7 @@ export class Worker implements Place {
       const { event, since } = held.waiting[i]!
       if (!waitIsOver(held.parent, since, now)) continue
       held.waiting.splice(i, 1)
-      this.giveAway(held, event)
+      if (this.world.breakage !== 'waiting-forgotten') this.giveAway(event)
     }
   }
 
@@ -307,7 +310,11 @@ export class Worker implements Place {
     const batch = this.log
     this.log = []
     for (const record of batch) this.decide(record)
-    for (const record of batch) if (record.kind === 'event') record.acknowledge()
+    for (const record of batch) {
+      if (record.kind !== 'event') continue
+      this.world.auditor.acknowledged(record.event)
+      record.acknowledge()
+    }
     this.schedule()
   }
 
@@ -349,17 +356,24 @@ export class Worker implements Place {
         unlease(day, Math.round(-lease.amountMicros * 1000))
       else if (day !== null && epoch === this.epoch && !held.parent.stopped) {
         if (held.shard.epoch !== epoch) openEpoch(held.shard, epoch, now, this.drainMs)
-        granted = leaseFree(held.shard, day, lease.amountMicros, now)
+        granted = this.lease(held.shard, day, lease.amountMicros)
         held.spent += granted
       }
-      this.world.auditor.leased(
-        this,
-        epoch,
-        lease.campaign,
-        lease.amountMicros < 0 ? lease.amountMicros : granted,
-      )
+      if (day !== null && granted > 0) {
+        const { campaign } = lease
+        this.world.auditor.leased(this, epoch, { campaign, dayStart: day.start, amountMicros: granted })
+      }
       if (epoch === this.epoch) this.treasury.onLeased(lease.campaign, granted)
     }
+  }
+
+  private lease(shard: Shard, day: ShardDay, amountMicros: number): number {
+    if (this.world.breakage !== 'holds-forgotten') {
+      return leaseFree(shard, day, amountMicros, this.world.events.now)
+    }
+    const granted = Math.min(amountMicros, freeWithoutHolds(day))
+    day.leaseLeft += granted * 1000
+    return granted
   }
 
   private decideEvent(event: TrackedEvent): void {
@@ -390,7 +404,7 @@ export class Worker implements Place {
         : impressionCost(cpmMicros(campaign.amount), shard.remainder).cost
     if (!spend(day, amount)) return false
     if (campaign.model === 'cpc') settleClick(shard, amount)
-    else settleImpression(shard, day, cpmMicros(campaign.amount), chosenAt)
+    else settleImpression(shard, day, cpmMicros(campaign.amount), { chosenAt, now: this.settledAt(chosenAt) })
     held.changed = true
     this.judge(held)
     const { fence } = held.parent
@@ -398,6 +412,10 @@ export class Worker implements Place {
     this.ledger.note({ serial, campaign: campaign.number, fence, start: day.start, amount })
     this.world.auditor.charged(this, event, { fence, dayStart: day.start, amount })
     return true
+  }
+
+  private settledAt(chosenAt: number): number {
+    return this.world.breakage === 'holds-by-node-clock' ? chosenAt : this.world.events.now
   }
 
   private settleWaiting(held: Held): void {
@@ -413,8 +431,8 @@ export class Worker implements Place {
     this.treasury.wake(held.facts.number)
   }
 
-  private giveAway(held: Held, event: TrackedEvent): void {
-    this.world.auditor.gaveAway(held.facts, priceOf(event))
+  private giveAway(event: TrackedEvent): void {
+    this.world.auditor.gaveAway(event, priceOf(event))
   }
 
   private viewOf(campaign: number): ShardView | null {
@@ -440,6 +458,7 @@ export class Worker implements Place {
 
   private grantable({ shard }: Held, day: ShardDay): number {
     if (unspent(day.link) < unitPrice(shard)) return 0
+    if (this.world.breakage === 'holds-forgotten') return freeWithoutHolds(day)
     return Math.max(0, unspent(day.link) - reserveTarget(shard, day, this.world.events.now))
   }
 

@@ -177,7 +177,11 @@ export class World {
       })
     }
     if (random.chance(this.scenario.refundShare)) {
-      events.after(random.below(4) * HOUR_MS, () => impression.worker.refund(impression.serial))
+      const after = random.below(4) * HOUR_MS
+      events.after(after, () => impression.worker.refund(impression.serial))
+      if (this.breakage === 'refund-twice') {
+        events.after(after + HOUR_MS, () => impression.worker.refund(impression.serial))
+      }
     }
   }
 

@@ -91,7 +91,10 @@ function chargeCpm(turn: Turn, token: TokenBody, payload: DataView, at: number, 
   const day = dayFor(turn, token.campaign, money, chosenAt)
   if (day === null) return false
   const price: CpmMicros = cpmMicros(token.priceMicros)
-  const cost = chargeImpression(money.budget, day, money.balance, price, chosenAt)
+  const cost = chargeImpression(money.budget, day, money.balance, price, {
+    chosenAt,
+    now: partition.head.time,
+  })
   if (cost === null) return false
   changes.touchBudget(partition, token.campaign)
   changes.touchBalance(partition.number, money.advertiser)

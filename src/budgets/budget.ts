@@ -175,11 +175,11 @@ export function chargeImpression(
   day: DayBudget,
   balance: Balance,
   price: CpmMicros,
-  chosenAt: number,
+  times: { readonly chosenAt: number; readonly now: number },
 ): Micros | null {
   const { cost } = impressionCost(price, budget.remainder)
   if (!charge(budget, day, balance, cost)) return null
-  settleImpression(budget, day, price, chosenAt)
+  settleImpression(budget, day, price, times)
   return cost
 }
 

@@ -15,9 +15,23 @@ export function holdRenders(holds: RenderHold[], at: number, chosen: number): vo
   holdOf(holds, at)[1] += chosen
 }
 
-/** A charge has taken the place of what was held for it. A charge may come before its choice is reported. */
-export function settleRender(holds: RenderHold[], at: number, amount: number): void {
-  holdOf(holds, at)[2] += amount
+/**
+ * A charge has taken the place of what was held for it. A charge may come before its choice is reported. `at` is by the
+ * clock of the node that chose: where that is off by more than holds live, it does not tell which of them is meant, and
+ * the oldest goes. So too much is held for a while, never too little.
+ */
+export function settleRender(holds: RenderHold[], at: number, now: number, amount: number): void {
+  let left = amount
+  const isOff = at <= now - RENDER_LIFE_MS - LAPSE_SLACK_MS || at > now + LAPSE_SLACK_MS
+  if (isOff) {
+    for (const hold of holds.toSorted(byMinute)) {
+      const part = Math.min(left, Math.max(0, hold[1] - hold[2]))
+      hold[2] += part
+      left -= part
+    }
+  }
+  // Never of a minute to come: it would stand against the holds of others for so much longer.
+  if (left > 0) holdOf(holds, isOff ? now : Math.min(at, now))[2] += left
 }
 
 /** What the holds may still cost at `now`. Drops those that can cost nothing any more. */
@@ -40,4 +54,8 @@ function holdOf(holds: RenderHold[], at: number): RenderHold {
   const hold: RenderHold = [minute, 0, 0]
   holds.push(hold)
   return hold
+}
+
+function byMinute(a: RenderHold, b: RenderHold): number {
+  return a[0] - b[0]
 }

@@ -47,6 +47,9 @@ export interface ShardAccount {
   readonly shard: number
   /** What decide has leased to this epoch, less what was given back. */
   leased: number
+  /** The day that it was leased of; null once it is released, and before anything was. */
+  dayStart: number | null
+  dayEnd: number
   /** Sum over nodes of what they have taken: chosen money is in it. */
   taken: number
   chosen: number
@@ -97,6 +100,21 @@ export function leastLease(
   if (view.model === 'cpm' || free >= view.price) return view.price
   const step = view.price / CHOICES_A_CLICK
   return step * Math.max(1, Math.floor(free / step))
+}
+
+/**
+ * Turns to the day that can be leased of. False while anything of the day before is leased and not chosen: until it is
+ * released nothing is handed out, or a closed day's money would be chosen with as if it was of the day that has begun.
+ */
+export function turnToDay(
+  shard: ShardAccount,
+  day: { readonly dayStart: number; readonly dayEnd: number },
+): boolean {
+  if (shard.dayStart === day.dayStart) return true
+  if (shard.dayStart !== null && shard.leased - shard.chosen >= 1) return false
+  shard.dayStart = day.dayStart
+  shard.dayEnd = day.dayEnd
+  return true
 }
 
 /** Lets a second of what was chosen into the observed rates. */
@@ -190,6 +208,8 @@ export function newShardAccount(campaign: number, shard: number): ShardAccount {
     campaign,
     shard,
     leased: 0,
+    dayStart: null,
+    dayEnd: 0,
     taken: 0,
     chosen: 0,
     impressions: 0,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { micros } from '../core/money.ts'
 import { MINUTE_MS } from '../core/time.ts'
+import { CLICK_LIFE_MS, LAST_CLICK_MS } from './click-delay.ts'
 import { DRAIN_MS } from './lease-time.ts'
 import { LAPSE_SLACK_MS, RENDER_LIFE_MS } from './render-holds.ts'
 import {
@@ -92,4 +93,13 @@ test('where the nodes ended with their treasury, all is free at once', () => {
   const { shard, day } = open('cpm', 400_000)
   openEpoch(shard, 2, 0, 0)
   expect(freeMicros(shard, day, 0)).toBe(MONEY)
+})
+
+test('nothing is held for clicks of a day once none of them can count any more', () => {
+  const { shard, day } = open('cpc', 1_000_000)
+  const report = { epoch: 1, chosenThousandths: 1e9, variance: 0 }
+  reportChosen(shard, day, report, day.end - 1000)
+  endLease(shard, day, day.end)
+  expect(reserveTarget(shard, day, day.end + CLICK_LIFE_MS)).toBeGreaterThan(0)
+  expect(reserveTarget(shard, day, day.end + LAST_CLICK_MS)).toBe(micros(0))
 })

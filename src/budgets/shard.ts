@@ -1,6 +1,7 @@
 import { type CpmMicros, impressionCost, type Micros, micros } from '../core/money.ts'
 import { HOUR_MS } from '../core/time.ts'
 import { type Calibration, newCalibration, observeClick } from './calibration.ts'
+import { LAST_CLICK_MS } from './click-delay.ts'
 import {
   addToPool,
   type ClickPool,
@@ -98,7 +99,7 @@ export function reserveTarget(shard: Shard, day: ShardDay, now: number): Micros 
   if (day.clicks !== undefined) {
     shard.calibration ??= newCalibration()
     decayPool(day.clicks, now, shard.calibration)
-    if (isEmptyPool(day.clicks)) delete day.clicks
+    if (isEmptyPool(day.clicks) || now >= day.end + LAST_CLICK_MS) delete day.clicks
     else reserved += heldForClicks(day.clicks, shard.calibration, cautionOf(day, now))
   }
   return micros(Math.ceil(reserved / 1000))
@@ -129,10 +130,15 @@ export function spend(day: ShardDay, amount: Micros): boolean {
 }
 
 /** After `spend` took the cost of an impression: carries the remainder of its price, and ends its hold. */
-export function settleImpression(shard: Shard, day: ShardDay, price: CpmMicros, chosenAt: number): void {
+export function settleImpression(
+  shard: Shard,
+  day: ShardDay,
+  price: CpmMicros,
+  { chosenAt, now }: { readonly chosenAt: number; readonly now: number },
+): void {
   shard.remainder = impressionCost(price, shard.remainder).remainder
   // A thousandth of a CPM price is the price of one impression: the units agree.
-  settleRender(day.renders, chosenAt, price)
+  settleRender(day.renders, chosenAt, now, price)
 }
 
 /** After `spend` took the price of a click: what was predicted is held against what came. */

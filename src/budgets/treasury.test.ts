@@ -283,3 +283,28 @@ describe('a treasury', () => {
     expect(of(1)).toBe(held + 2 * PRICE)
   })
 })
+
+describe('a new day', () => {
+  test('begins with its own money: nothing of the day before is handed out, nor told to be of the new one', () => {
+    const { view, treasury, tell, round, of } = open({ grantableMicros: 20_000, dayEnd: 1000 })
+    tell(1, {}, 0)
+    round(0)
+    round(100)
+    const before = of(1)
+    expect(before).toBeGreaterThan(0)
+    // The node has chosen with most of it. More was leased of the day, and midnight comes before it is handed out.
+    treasury.onLeased(CAMPAIGN, 8000)
+    view.dayStart = 1000
+    view.dayEnd = 2000
+    tell(1, { impressions: 1, chosenThousandths: before - PRICE / 2 }, 1000)
+    const grants = round(1000)
+    expect(of(1)).toBe(before)
+    for (const { shards } of grants) for (const said of shards) expect(said.dayStart).toBe(0)
+    // What is released is void; from then on the node has what is leased of the new day.
+    treasury.onReleased(CAMPAIGN, 28_000_000)
+    view.grantableMicros = 20_000
+    const after = [1100, 1400, 1700].flatMap(round).flatMap(({ shards }) => shards)
+    expect(after.map(({ dayStart }) => dayStart)).toEqual(after.map(() => 1000))
+    expect(of(1)).toBeGreaterThan(before)
+  })
+})

@@ -15,6 +15,7 @@ import {
   type ShardAccount,
   takenBy,
   tell,
+  turnToDay,
   unspentOf,
 } from './shard-account.ts'
 
@@ -127,6 +128,7 @@ export class Treasury {
     if (shard === undefined) return
     shard.leased = thousandths === null ? shard.chosen : Math.max(shard.chosen, shard.leased - thousandths)
     shard.askedLease = false
+    shard.dayStart = null
     for (const account of shard.accounts) {
       const inHand = unspentOf(account)
       if (inHand <= 0) continue
@@ -245,6 +247,10 @@ export class Treasury {
     if (view === null) return 0
     if (view.stopped) return -this.unlease(shard)
     this.activate(shard)
+    if (!turnToDay(shard, view)) {
+      this.setHungry(shard, true)
+      return 0
+    }
     if (view.starving && this.isHoarding(shard)) {
       this.setHungry(shard, false)
       this.judgeScarcity(shard, true)
@@ -387,8 +393,8 @@ export class Treasury {
       stopped: view.stopped,
       scarce: shard.scarce,
       closed: view.closed,
-      dayStart: view.dayStart,
-      dayEnd: view.dayEnd,
+      dayStart: shard.dayStart ?? view.dayStart,
+      dayEnd: shard.dayStart === null ? view.dayEnd : shard.dayEnd,
     }
   }
 

@@ -1,9 +1,11 @@
 import type { ShardGrant, ShardReport } from '../../../src/budgets/shard-messages.ts'
 import type { LeaseAsk, LeaseGrant } from '../../../src/ports/treasury-link.ts'
 import type { AdvertiserFacts, CampaignFacts } from '../market.ts'
-import type { Node, TrackedEvent } from '../node.ts'
+import type { Impression, Node, TrackedEvent } from '../node.ts'
 import type { Worker } from '../worker.ts'
-import { ChargeBook, type GivenBack } from './charge-book.ts'
+import { ChargeBook, type GivenBack, type Moved } from './charge-book.ts'
+import { EventBook } from './event-book.ts'
+import { HoldBook } from './hold-book.ts'
 import { LeaseBook } from './lease-book.ts'
 
 /** A charge, as its worker made it: micros. */
@@ -15,11 +17,13 @@ export interface Charged {
 
 /**
  * Recomputes all money by itself: from what nodes chose, what workers charged and what messages said. It shares no code
- * with the protocol and reads none of its state. It stops at the first breach. One book is of leases, the other of
- * charges; what happens is told here, and goes into both.
+ * with the protocol and reads none of its state. It stops at the first breach. Its books are of leases, of holds, of
+ * events and of charges; what happens is told here, and goes into those that it concerns.
  */
 export class Auditor {
   readonly leases: LeaseBook
+  readonly holds: HoldBook
+  readonly events = new EventBook()
   readonly money: ChargeBook
 
   constructor(
@@ -30,6 +34,7 @@ export class Auditor {
     connectedSince: (node: Node) => number | null,
   ) {
     this.leases = new LeaseBook(now)
+    this.holds = new HoldBook(now)
     this.money = new ChargeBook(advertisers, now, exactDays, connectedSince)
   }
 
@@ -38,10 +43,16 @@ export class Auditor {
     return []
   }
 
-  /** A node chose. */
-  chosen(node: Node, lease: { campaign: number; partition: number }, cost: number): void {
+  /** A node chose what may cost so many thousandths of a micro. */
+  chosen(
+    node: Node,
+    lease: { campaign: number; partition: number },
+    impression: Impression,
+    cost: number,
+  ): void {
     this.leases.chosen(node, lease, cost)
-    this.money.chosen(node, lease.campaign, cost)
+    const dayStart = this.money.chosen(node, impression, cost)
+    this.holds.chosen(impression, cost, dayStart)
   }
 
   /** A node sends an ask. */
@@ -64,11 +75,10 @@ export class Auditor {
     this.leases.heard(node, grant)
   }
 
-  /** A worker decided that its treasury has more to hand out, or (negative) less. */
-  leased(worker: Worker, epoch: number, campaign: number, amountMicros: number): void {
-    this.leases.leased(worker, epoch, campaign, amountMicros)
-    if (amountMicros <= 0) return
-    this.money.checkLeased(worker, campaign, amountMicros, () => this.leases.inHand(worker, epoch, campaign))
+  /** A worker decided that its treasury has more to hand out of a day. */
+  leased(worker: Worker, epoch: number, lease: Moved): void {
+    this.checkCovered(worker, lease, 'treasury')
+    this.leases.leased(worker, epoch, lease)
   }
 
   /** The home grants. */
@@ -78,12 +88,12 @@ export class Auditor {
 
   /** Grants reached a worker. */
   arrived(worker: Worker, grants: readonly ShardGrant[]): void {
-    this.money.arrived(worker, grants)
+    for (const campaign of this.money.arrived(worker, grants)) this.leases.voided(worker, campaign)
   }
 
   /** A worker tells the home. */
   said(worker: Worker, reports: readonly ShardReport[]): void {
-    this.money.said(worker, reports)
+    for (const of of this.money.said(worker, reports)) this.checkCovered(worker, of, 'home')
   }
 
   /** That reached the home. */
@@ -91,7 +101,14 @@ export class Auditor {
     this.money.reported(worker, report)
   }
 
+  /** A node was told that an event is on disk. */
+  acknowledged(event: TrackedEvent): void {
+    this.events.acknowledged(event)
+  }
+
   charged(worker: Worker, event: TrackedEvent, charge: Charged): void {
+    this.events.charged(event)
+    this.holds.charged(event.impression.serial)
     this.money.charged(worker, event, charge)
   }
 
@@ -117,12 +134,15 @@ export class Auditor {
     this.money.honoured(report, said)
   }
 
-  gaveAway(facts: CampaignFacts, amount: number): void {
-    this.money.gaveAway(facts, amount)
+  /** An event is not charged: there is no money for it. */
+  gaveAway(event: TrackedEvent, amount: number): void {
+    this.events.gaveAway(event)
+    this.money.gaveAway(event.impression.campaign, amount)
   }
 
-  repeated(event: TrackedEvent): void {
-    this.money.repeated(event)
+  /** An event came again. */
+  repeated(_event: TrackedEvent): void {
+    this.events.repeated()
   }
 
   paused(campaign: number, is: boolean): void {
@@ -131,5 +151,18 @@ export class Auditor {
 
   capChanged(facts: CampaignFacts, cap: number): void {
     this.money.capChanged(facts, cap)
+  }
+
+  /** When all was told and every hold has lapsed. */
+  checkDrained(workers: readonly Worker[]): void {
+    this.events.checkDrained()
+    for (const worker of workers) this.money.checkDrained(worker)
+  }
+
+  private checkCovered(worker: Worker, of: Moved, to: 'home' | 'treasury'): void {
+    this.money.checkCovered(worker, of, to, () => ({
+      inHand: this.leases.inHand(worker, of.campaign),
+      held: this.holds.held(this.money.books.get(of.campaign)!.facts, worker.shardNumber, of.dayStart),
+    }))
   }
 }

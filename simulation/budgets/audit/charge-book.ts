@@ -1,8 +1,22 @@
 import type { ShardGrant, ShardReport } from '../../../src/budgets/shard-messages.ts'
 import type { AdvertiserFacts, CampaignFacts } from '../market.ts'
-import type { Node, TrackedEvent } from '../node.ts'
+import type { Impression, Node, TrackedEvent } from '../node.ts'
 import type { Worker } from '../worker.ts'
 import { Breach, ofCampaign } from './breach.ts'
+import {
+  type Book,
+  billedOn,
+  type DayBook,
+  dayHolding,
+  dayOf,
+  newBook,
+  outOn,
+  ownOf,
+  type Slip,
+  slipNamed,
+  slipOf,
+  slipsOf,
+} from './days.ts'
 
 /** A charge, or a part of one, that was given back: micros of a day's charge under a fence. */
 export interface GivenBack {
@@ -12,49 +26,20 @@ export interface GivenBack {
   readonly amount: number
 }
 
-/** What one worker says it charged of a day, under one fence: micros. */
-interface Slip {
-  local: number
-  refunded: number
-  /** As told to the home, before it gave the worker up. */
-  toldCharged: number
-  toldRefunded: number
-  fenced: boolean
-  honoured: number | null
-  /** Of the home's grants, the greatest sent and the greatest that arrived. */
-  granted: number
-  arrived: number
-  /** What came back: as the worker sent it, and as the home heard it. */
-  returned: number
-  heardReturned: number
+/** Money of a campaign's day that a worker moved to its treasury, or back to the home. */
+export interface Moved {
+  readonly campaign: number
+  readonly dayStart: number
+  readonly amountMicros: number
 }
 
-interface DayBook {
-  readonly start: number
-  /** By shard and fence. */
-  readonly slips: Map<number, Slip>
-  /** The largest cap that was in force: money out before a cut comes back as it is returned. */
-  capMost: number
-  exhaustedAt: number | null
-  servedAfterMs: number
-  capChanged: boolean
-  /** Granted to workers and not heard to have come back. */
-  out: number
-}
-
-interface Book {
-  readonly facts: CampaignFacts
-  readonly days: Map<number, DayBook>
-  chosenValue: number
-  givenAway: number
-  pausedAt: number | null
-  servedPausedMs: number
-}
-
-const FENCES_MAX = 2 ** 20
 const WORKERS_MAX = 1024
 /** After a stop, and after midnight, leases are released before every node has heard of it. */
 const RELEASED_MS = 10_000
+/** What happened is told within this, whatever is lost. */
+const TOLD_MS = 3_600_000
+/** A day after its end the last click has come. */
+const LAPSED_MS = 25 * 3_600_000
 
 /** The auditor's book of charges: money, caps, balances and days, from what workers charged and messages said. */
 export class ChargeBook {
@@ -64,14 +49,13 @@ export class ChargeBook {
   private readonly chargesBySerial = new Map<number, { facts: CampaignFacts; amount: number; back: number }>()
   private readonly billedBy = new Map<number, number>()
   private readonly outBy = new Map<number, number>()
-  /** By worker and campaign: the newest fence that arrived, and when it was told to stop last. */
+  /** By worker and campaign: the newest fence that arrived, and when; whether it was told to stop. */
   private readonly fences = new Map<number, number>()
-  private readonly stoppedAt = new Map<number, number>()
+  private readonly fencedAt = new Map<number, number>()
+  private readonly stopped = new Set<number>()
   /** Of the home, by worker and campaign: the newest that arrived there, and the newest that came back from there. */
   private readonly incarnations = new Map<number, number>()
   private readonly echoes = new Map<number, number>()
-  charges = 0
-  repeats = 0
   overbilledMicros = 0
   reversedMicros = 0
   /** Spend by slot of fifteen minutes of the impression, of even campaigns. */
@@ -89,23 +73,28 @@ export class ChargeBook {
     for (const advertiser of advertisers) {
       this.advertisers.set(advertiser.number, advertiser)
       for (const facts of advertiser.campaigns) {
-        this.books.set(facts.number, {
-          facts,
-          days: new Map(),
-          chosenValue: 0,
-          givenAway: 0,
-          pausedAt: null,
-          servedPausedMs: 0,
-        })
+        this.books.set(facts.number, newBook(facts))
       }
     }
   }
 
-  /** A node chose: how long after a stop. */
-  chosen(node: Node, campaign: number, cost: number): void {
-    const book = this.books.get(campaign)!
+  /** A node chose, with the money of a day that is not over: how long after a stop. Returns the start of that day. */
+  chosen(node: Node, { campaign: { number }, chosenAt }: Impression, cost: number): number {
+    const book = this.books.get(number)!
     book.chosenValue += cost
-    const day = this.dayHolding(book, this.now())
+    const of = dayHolding(book, chosenAt)
+    if (of === null || this.now() < of.start || this.now() >= (of.end ?? of.start) + RELEASED_MS) {
+      throw new Breach(
+        `node ${node.boot} chose campaign ${number} for the day of ${new Date(chosenAt).toISOString()} at ${new Date(this.now()).toISOString()}`,
+        { campaign: number, node: node.boot },
+      )
+    }
+    this.noteService(node, book)
+    return of.start
+  }
+
+  private noteService(node: Node, book: Book): void {
+    const day = dayHolding(book, this.now())
     const since = this.connectedSince(node)
     if (since === null) return
     if (book.pausedAt !== null) book.servedPausedMs = this.now() - Math.max(since, book.pausedAt)
@@ -120,8 +109,9 @@ export class ChargeBook {
       const book = this.books.get(grant.campaign)!
       for (const said of grant.days) {
         if (said.granted === 0) continue
-        const day = this.dayOf(book, said.start)
-        const slip = this.slipOf(day, worker, grant.fence)
+        const day = dayOf(book, said.start)
+        day.end = said.end
+        const slip = slipOf(day, worker, grant.fence)
         if (slip.fenced && !grant.undecided) this.takenUp(book, day, slip)
         if (said.granted <= slip.granted) continue
         slip.granted = said.granted
@@ -140,65 +130,86 @@ export class ChargeBook {
 
   /** A restored home goes on with a link that it had given up and forgotten: what is charged there is billed. */
   private takenUp(book: Book, day: DayBook, slip: Slip): void {
-    const before = this.billedOn(day)
+    const before = billedOn(day)
     slip.fenced = false
     slip.honoured = null
     this.note(book, day, before)
     this.restateOut(book, day)
   }
 
-  /** Grants reached a worker. What a home before a restore says is refused once the new one was heard. */
-  arrived(worker: Worker, grants: readonly ShardGrant[]): void {
+  /**
+   * Grants reached a worker. What a home before a restore says is refused once the new one was heard. Returns the
+   * campaigns that stop with it, or were given up: their leases are void.
+   */
+  arrived(worker: Worker, grants: readonly ShardGrant[]): number[] {
+    const voided: number[] = []
     for (const grant of grants) {
       const line = grant.campaign * WORKERS_MAX + worker.shardNumber
-      if (grant.incarnation < (this.incarnations.get(line) ?? 0)) continue
+      const fence = this.fences.get(line) ?? 0
+      if (grant.incarnation < (this.incarnations.get(line) ?? 0) || grant.fence < fence) continue
       this.incarnations.set(line, grant.incarnation)
-      this.fences.set(line, Math.max(this.fences.get(line) ?? 0, grant.fence))
-      if (grant.stopped) this.stoppedAt.set(line, this.now())
+      if (grant.fence > fence) {
+        this.fences.set(line, grant.fence)
+        this.fencedAt.set(line, this.now())
+      }
+      if (grant.fence > fence || (grant.stopped && !this.stopped.has(line))) voided.push(grant.campaign)
+      if (grant.stopped) this.stopped.add(line)
+      else this.stopped.delete(line)
       for (const said of grant.days) {
         if (said.granted === 0) continue
-        const slip = this.slipOf(this.dayOf(this.books.get(grant.campaign)!, said.start), worker, grant.fence)
+        const slip = slipOf(dayOf(this.books.get(grant.campaign)!, said.start), worker, grant.fence)
         slip.arrived = Math.max(slip.arrived, said.granted)
       }
     }
+    return voided
   }
 
-  /** A worker tells the home: what it gives back is not its own from here on. */
-  said(worker: Worker, reports: readonly ShardReport[]): void {
+  /** A worker tells the home: what it gives back is not its own from here on. Returns the campaigns that did. */
+  said(worker: Worker, reports: readonly ShardReport[]): Moved[] {
+    const returned: Moved[] = []
     for (const report of reports) {
       for (const said of report.days) {
-        if (said.returned === 0) continue
-        const slip = this.slipOf(
-          this.dayOf(this.books.get(report.campaign)!, said.start),
-          worker,
-          report.fence,
-        )
-        slip.returned = Math.max(slip.returned, said.returned)
+        const slip = slipOf(dayOf(this.books.get(report.campaign)!, said.start), worker, report.fence)
+        if (said.returned <= slip.returned) continue
+        // What is refunded goes back with it, and was not free before.
+        const refunded = slip.refunded - slip.returnedRefunds
+        slip.returnedRefunds = slip.refunded
+        const amountMicros = said.returned - slip.returned - refunded
+        if (amountMicros > 0) returned.push({ campaign: report.campaign, dayStart: said.start, amountMicros })
+        slip.returned = said.returned
       }
     }
+    return returned
   }
 
   /**
-   * A worker leases more to its treasury: with what nodes may still choose, under this epoch and older ones whose leases
-   * have not ended, that is within what the worker has and has not charged.
+   * A worker moved money of a day to its treasury, or back to the home: what it has and has not charged still covers what
+   * nodes may choose with (R), under this epoch and older ones whose leases have not ended, and what is chosen may cost (H).
    */
-  checkLeased(worker: Worker, campaign: number, leased: number, inHandOf: () => number): void {
-    const key = campaign * WORKERS_MAX + worker.shardNumber
-    const day = this.dayHolding(this.books.get(campaign)!, this.now())
-    if (day === null || this.now() - day.start < RELEASED_MS) return
-    if (this.now() - (this.stoppedAt.get(key) ?? Number.NEGATIVE_INFINITY) < RELEASED_MS) return
+  checkCovered(
+    worker: Worker,
+    { campaign, dayStart, amountMicros }: Moved,
+    to: 'home' | 'treasury',
+    out: () => { readonly inHand: number; readonly held: number },
+  ): void {
+    const book = this.books.get(campaign)!
+    const day = dayHolding(book, this.now())
+    // Around midnight nodes have money in hand of either day.
+    if (day === null || day.start !== dayStart || this.now() - day.start < RELEASED_MS) return
+    const line = campaign * WORKERS_MAX + worker.shardNumber
     // After a fence nodes have money in hand that is no more their worker's: too much may be chosen, not billed.
-    const fence = this.fences.get(key) ?? 0
-    if (fence > 0) return
-    const slip = this.slipOf(day, worker, fence)
-    const own = slip.arrived - slip.returned - slip.local + slip.refunded
-    const inHand = inHandOf()
-    if (inHand + leased > own + 1) {
-      throw new Breach(
-        `worker ${worker.shardNumber} leased ${leased} of campaign ${campaign} while its nodes have ${inHand} in hand, of ${own}`,
-        { campaign, node: null },
-      )
-    }
+    if (this.now() - (this.fencedAt.get(line) ?? Number.NEGATIVE_INFINITY) < RELEASED_MS) return
+    const own = ownOf(slipOf(day, worker, this.fences.get(line) ?? 0))
+    const price = priceOf(book.facts)
+    // Less than pays for an event goes to where all fragments come together, whatever it is held for.
+    if (to === 'home' && amountMicros < price) return
+    const { inHand, held } = out()
+    const left = own - (to === 'treasury' ? amountMicros : 0)
+    if (inHand + held <= left + price) return
+    throw new Breach(
+      `worker ${worker.shardNumber} moved ${amountMicros} of campaign ${campaign} to the ${to} while its nodes have ${inHand} in hand and ${held} may still come of what they chose, of ${own}`,
+      { campaign, node: null },
+    )
   }
 
   /** A worker charged: once, to the day of the impression, and within every cap. */
@@ -209,11 +220,7 @@ export class ChargeBook {
   ): void {
     const { impression } = event
     const { campaign, chosenAt } = impression
-    if (this.chargesBySerial.has(impression.serial)) {
-      throw new Breach(`impression ${impression.serial} was charged twice`, ofCampaign(campaign))
-    }
     this.chargesBySerial.set(impression.serial, { facts: campaign, amount: charge.amount, back: 0 })
-    this.charges++
     if (
       this.exactDays &&
       dayName(campaign.timeZone, chosenAt) !== dayName(campaign.timeZone, charge.dayStart)
@@ -224,9 +231,9 @@ export class ChargeBook {
       )
     }
     const book = this.books.get(campaign.number)!
-    const day = this.dayOf(book, charge.dayStart)
-    const slip = this.slipOf(day, worker, charge.fence)
-    const before = this.billedOn(day)
+    const day = dayOf(book, charge.dayStart)
+    const slip = slipOf(day, worker, charge.fence)
+    const before = billedOn(day)
     slip.local += charge.amount
     this.note(book, day, before)
     if (campaign.pacing === 'even') this.noteSlot(campaign, impression.chosenAt, charge.amount)
@@ -236,11 +243,11 @@ export class ChargeBook {
     this.giveBack(worker, back)
   }
 
-  /** What the home did not honour is given back to the advertiser: shown for nothing. */
+  /** What the home did not honour is given back to the advertiser: served by a region that was given up. */
   reversed(worker: Worker, back: GivenBack): void {
     const { number } = this.giveBack(worker, back)
     this.reversedMicros += back.amount
-    this.books.get(number)!.givenAway += back.amount
+    this.books.get(number)!.reversed += back.amount
   }
 
   campaignOf({ serial }: GivenBack): number {
@@ -265,9 +272,9 @@ export class ChargeBook {
       )
     }
     const book = this.books.get(facts.number)!
-    const day = this.dayOf(book, start)
-    const before = this.billedOn(day)
-    this.slipOf(day, worker, fence).refunded += amount
+    const day = dayOf(book, start)
+    const before = billedOn(day)
+    slipOf(day, worker, fence).refunded += amount
     this.note(book, day, before)
     return facts
   }
@@ -277,12 +284,12 @@ export class ChargeBook {
     const book = this.books.get(report.campaign)!
     this.hearEcho(book, worker, report)
     for (const said of report.days) {
-      const slip = this.slipOf(this.dayOf(book, said.start), worker, report.fence)
+      const slip = slipOf(dayOf(book, said.start), worker, report.fence)
       if (slip.fenced) continue
       slip.toldCharged = Math.max(slip.toldCharged, said.charged)
       slip.toldRefunded = Math.max(slip.toldRefunded, said.refunded)
       slip.heardReturned = Math.max(slip.heardReturned, said.returned)
-      this.restateOut(book, this.dayOf(book, said.start))
+      this.restateOut(book, dayOf(book, said.start))
     }
   }
 
@@ -292,7 +299,7 @@ export class ChargeBook {
     if (report.echoed <= (this.echoes.get(line) ?? 0)) return
     this.echoes.set(line, report.echoed)
     for (const day of book.days.values()) {
-      for (const [key, slip] of day.slips) if (isOf(worker, key)) slip.granted = slip.arrived
+      for (const slip of slipsOf(day, worker)) slip.granted = slip.arrived
       this.restateOut(book, day)
     }
   }
@@ -300,9 +307,9 @@ export class ChargeBook {
   /** The home has given a worker up: what it charged and has not told of is not billed, unless it is honoured. */
   fenced(worker: Worker, campaign: number): void {
     for (const day of this.books.get(campaign)!.days.values()) {
-      for (const [key, slip] of day.slips) {
-        if (!isOf(worker, key) || slip.fenced) continue
-        const before = this.billedOn(day)
+      for (const slip of slipsOf(day, worker)) {
+        if (slip.fenced) continue
+        const before = billedOn(day)
         slip.fenced = true
         this.note(this.books.get(campaign)!, day, before)
         this.restateOut(this.books.get(campaign)!, day)
@@ -315,10 +322,10 @@ export class ChargeBook {
     said: { readonly fence: number; readonly start: number; readonly charged: number },
   ): void {
     const book = this.books.get(report.campaign)!
-    const day = this.dayOf(book, said.start)
-    const slip = day.slips.get(report.shard * FENCES_MAX + said.fence)
+    const day = dayOf(book, said.start)
+    const slip = slipNamed(day, report.shard, said.fence)
     if (slip === undefined) return
-    const before = this.billedOn(day)
+    const before = billedOn(day)
     slip.fenced = true
     slip.honoured = said.charged
     this.note(book, day, before)
@@ -327,10 +334,6 @@ export class ChargeBook {
 
   gaveAway(facts: CampaignFacts, amount: number): void {
     this.books.get(facts.number)!.givenAway += amount
-  }
-
-  repeated(_event: TrackedEvent): void {
-    this.repeats++
   }
 
   /** Paused by hand, or resumed: how long it was served after that. */
@@ -349,24 +352,30 @@ export class ChargeBook {
     }
   }
 
-  /** What was billed of a day in the end. */
-  billedOn(day: DayBook): number {
-    let billed = 0
-    for (const slip of day.slips.values()) {
-      billed += slip.fenced
-        ? (slip.honoured ?? slip.toldCharged - slip.toldRefunded)
-        : slip.local - slip.refunded
+  /**
+   * When all was told and every hold has lapsed: of days that are over each link's totals agree on both sides, nothing is
+   * out, and of links that were closed both sides say the same.
+   */
+  checkDrained(worker: Worker): void {
+    for (const [campaign, book] of this.books) {
+      const fence = this.fences.get(campaign * WORKERS_MAX + worker.shardNumber) ?? 0
+      for (const day of book.days.values()) {
+        if (day.end === null || day.end > this.now() - TOLD_MS) continue
+        for (const slip of slipsOf(day, worker)) {
+          const isOpen = slip === slipNamed(day, worker.shardNumber, fence)
+          const fault = isOpen ? openFault(slip, day.end <= this.now() - LAPSED_MS) : closedFault(slip)
+          if (fault === null) continue
+          throw new Breach(
+            `campaign ${campaign} and worker ${worker.shardNumber} end the day of ${new Date(day.start).toISOString()} apart: ${fault}`,
+            { campaign, node: null },
+          )
+        }
+      }
     }
-    return billed
   }
 
   private restateOut(book: Book, day: DayBook): void {
-    let out = 0
-    for (const slip of day.slips.values()) {
-      out += slip.fenced
-        ? (slip.honoured ?? slip.toldCharged - slip.toldRefunded)
-        : slip.granted - slip.heardReturned
-    }
+    const out = outOn(day)
     const { advertiser } = book.facts
     this.outBy.set(advertiser, (this.outBy.get(advertiser) ?? 0) + out - day.out)
     day.out = out
@@ -379,7 +388,7 @@ export class ChargeBook {
   }
 
   private note(book: Book, day: DayBook, before: number): void {
-    const billed = this.billedOn(day)
+    const billed = billedOn(day)
     const { facts } = book
     const more = billed - before
     const advertiser = this.advertisers.get(facts.advertiser)!
@@ -413,55 +422,20 @@ export class ChargeBook {
     const slot = Math.floor(at / 900_000)
     slots.set(slot, (slots.get(slot) ?? 0) + amount)
   }
-
-  private dayHolding(book: Book, at: number): DayBook | null {
-    for (const day of book.days.values()) {
-      if (at >= day.start && at < day.start + 82_800_000) return day
-    }
-    return null
-  }
-
-  private dayOf(book: Book, start: number): DayBook {
-    let day = book.days.get(start)
-    if (day === undefined) {
-      day = {
-        start,
-        slips: new Map(),
-        capMost: book.facts.dailyCap,
-        exhaustedAt: null,
-        servedAfterMs: 0,
-        capChanged: false,
-        out: 0,
-      }
-      book.days.set(start, day)
-    }
-    return day
-  }
-
-  private slipOf(day: DayBook, worker: Worker, fence: number): Slip {
-    const key = worker.shardNumber * FENCES_MAX + fence
-    let slip = day.slips.get(key)
-    if (slip === undefined) {
-      slip = {
-        local: 0,
-        refunded: 0,
-        toldCharged: 0,
-        toldRefunded: 0,
-        fenced: false,
-        honoured: null,
-        granted: 0,
-        arrived: 0,
-        returned: 0,
-        heardReturned: 0,
-      }
-      day.slips.set(key, slip)
-    }
-    return slip
-  }
 }
 
-function isOf(worker: Worker, slip: number): boolean {
-  return Math.floor(slip / FENCES_MAX) === worker.shardNumber
+function openFault(slip: Slip, isLapsed: boolean): string | null {
+  if (slip.granted !== slip.arrived) return `${slip.granted} granted, ${slip.arrived} arrived`
+  if (slip.returned !== slip.heardReturned) return `${slip.returned} returned, ${slip.heardReturned} heard`
+  if (slip.local !== slip.toldCharged) return `${slip.local} charged, ${slip.toldCharged} heard`
+  if (slip.refunded !== slip.toldRefunded) return `${slip.refunded} refunded, ${slip.toldRefunded} heard`
+  return !isLapsed || ownOf(slip) === 0 ? null : `${ownOf(slip)} still out`
+}
+
+function closedFault(slip: Slip): string | null {
+  const net = slip.local - slip.refunded
+  const stands = slip.honoured ?? 0
+  return net === stands ? null : `${net} charged under a fence that was raised, ${stands} stands`
 }
 
 function priceOf(facts: CampaignFacts): number {

@@ -2,6 +2,7 @@ import type { LeaseAsk, LeaseGrant } from '../../../src/ports/treasury-link.ts'
 import type { Node } from '../node.ts'
 import type { Worker } from '../worker.ts'
 import { Breach } from './breach.ts'
+import type { Moved } from './charge-book.ts'
 
 /** Of the newest term in which anything was handed out. */
 interface Handed {
@@ -9,6 +10,15 @@ interface Handed {
   granted: number
   returned: number
   chosen: number
+  /** The day of what is handed out. */
+  dayStart: number
+  /** Of what was granted, so much is void since then: the campaign was stopped, its region given up, or its day is over. */
+  voided: number
+  voidedAt: number
+  /** The node was told so. */
+  heardVoid: boolean
+  /** Chosen since it was told, or should have been. */
+  chosenAfter: number
 }
 
 /** What one node heard of one partition. */
@@ -28,6 +38,11 @@ interface LineBook {
 interface TreasuryBook {
   leased: number
   handed: number
+  /** Of the newest day of which anything was handed out. */
+  dayStart: number
+  handedOfDay: number
+  /** By the start of the day. */
+  readonly leasedOf: Map<number, number>
   readonly lines: Set<LineBook>
 }
 
@@ -40,6 +55,8 @@ const LEASE_MS = 5000
 const LEASE_MARGIN_MS = 500
 /** Timers that drift by a hundredth, and the way of the message that told the time. */
 const LEASE_TOLERANCE = 1.02
+/** A stop, a fence and midnight reach every node that lives so soon, or its lease ends. */
+const RELEASED_MS = 10_000
 
 /** The auditor's book of leases: what treasuries were given and handed out, what nodes heard and chose, and when. */
 export class LeaseBook {
@@ -47,6 +64,8 @@ export class LeaseBook {
   private readonly lines = new Map<number, LineBook>()
   /** By campaign, epoch, region and partition. */
   private readonly treasuries = new Map<number, TreasuryBook>()
+  /** By worker, the newest epoch of its treasury. */
+  private readonly epochs = new Map<number, number>()
 
   constructor(private readonly now: () => number) {}
 
@@ -68,6 +87,33 @@ export class LeaseBook {
     if (silent > LEASE_MS * LEASE_TOLERANCE) {
       throw new Breach(`node ${node.boot} chose ${silent} ms after its lease began`, of)
     }
+    const since = this.now() - handed.voidedAt
+    if (!handed.heardVoid && since <= RELEASED_MS) return
+    handed.chosenAfter += cost
+    if (handed.chosenAfter > handed.granted - handed.voided + 1e-3) {
+      throw new Breach(
+        `node ${node.boot} chose ${handed.chosenAfter} of campaign ${lease.campaign} ${Math.round(since)} ms after a stop, a fence or midnight, was granted ${handed.granted - handed.voided} since`,
+        of,
+      )
+    }
+  }
+
+  /** A worker heard that a campaign stops, or that it was given up: nothing that was granted before is to be chosen with. */
+  voided(worker: Worker, campaign: number): void {
+    const newest = this.epochs.get(worker.shardNumber) ?? 0
+    for (const of of [newest - 2, newest - 1, newest]) {
+      const treasury = this.treasuries.get(keyOf(campaign, of, worker.region, worker.index))
+      for (const line of treasury?.lines ?? []) {
+        this.void(handedOf(line, campaign, of))
+      }
+    }
+  }
+
+  private void(handed: Handed): void {
+    handed.voided = handed.granted
+    handed.voidedAt = this.now()
+    handed.heardVoid = false
+    handed.chosenAfter = 0
   }
 
   /** A node sends an ask. */
@@ -83,7 +129,10 @@ export class LeaseBook {
     for (const said of ask.shards) {
       const handed = handedOf(line, said.campaign, ask.epoch)
       if (handed.term !== ask.term || said.returnedThousandths <= handed.returned) continue
-      this.treasuryOf(ask, said.campaign).handed -= said.returnedThousandths - handed.returned
+      const treasury = this.treasuryOf(ask, said.campaign)
+      treasury.handed -= said.returnedThousandths - handed.returned
+      // It may be of the day before: then it hides no more than that.
+      treasury.handedOfDay -= said.returnedThousandths - handed.returned
       handed.returned = said.returnedThousandths
     }
   }
@@ -91,9 +140,14 @@ export class LeaseBook {
   /** A treasury hands out: never more than was decided for its epoch. */
   granted(worker: Worker, epoch: number, grant: LeaseGrant): void {
     const line = this.lineOf(grant.node, grant.partition)
+    this.epochs.set(worker.shardNumber, Math.max(epoch, this.epochs.get(worker.shardNumber) ?? 0))
     for (const said of grant.shards) {
       const handed = handedOf(line, said.campaign, epoch)
       if (grant.term > handed.term) Object.assign(handed, newHanded(grant.term))
+      if (said.dayStart > handed.dayStart) {
+        if (handed.granted > 0) this.void(handed)
+        handed.dayStart = said.dayStart
+      }
       const more = said.grantedThousandths - handed.granted
       if (more <= 0) continue
       handed.granted = said.grantedThousandths
@@ -106,7 +160,28 @@ export class LeaseBook {
           { campaign: said.campaign, node: null },
         )
       }
+      this.checkDay(worker, treasury, said, more)
     }
+  }
+
+  /** What is handed out for a day was leased of that day. */
+  private checkDay(
+    worker: Worker,
+    treasury: TreasuryBook,
+    { campaign, dayStart }: LeaseGrant['shards'][number],
+    more: number,
+  ): void {
+    if (dayStart > treasury.dayStart) {
+      treasury.dayStart = dayStart
+      treasury.handedOfDay = 0
+    }
+    treasury.handedOfDay += more
+    const leased = (treasury.leasedOf.get(treasury.dayStart) ?? 0) * 1000
+    if (treasury.handedOfDay <= leased + 1e-3) return
+    throw new Breach(
+      `treasury ${worker.shardNumber} handed out ${treasury.handedOfDay} of campaign ${campaign} for the day of ${new Date(dayStart).toISOString()}, of which ${leased} were leased`,
+      { campaign, node: null },
+    )
   }
 
   heard(node: Node, grant: LeaseGrant): void {
@@ -114,19 +189,29 @@ export class LeaseBook {
     if (grant.epoch < line.epoch || (grant.epoch === line.epoch && grant.term < line.term)) return
     line.epoch = grant.epoch
     line.term = grant.term
+    for (const said of grant.shards) {
+      const handed = handedOf(line, said.campaign, grant.epoch)
+      if (handed.voided > 0 && said.voidThousandths >= handed.voided) handed.heardVoid = true
+    }
     if (grant.askSentAt === null) return
     const at = line.sentAt.get(grant.askSentAt) ?? Number.NEGATIVE_INFINITY
     line.answeredAt = Math.max(line.answeredAt, at)
   }
 
-  leased(worker: Worker, epoch: number, campaign: number, amountMicros: number): void {
-    this.treasury(campaign, epoch, worker.region, worker.index).leased += Math.max(0, amountMicros)
+  /** A worker decided that its treasury has more to hand out of a day: micros. */
+  leased(worker: Worker, epoch: number, lease: Moved): void {
+    const { campaign, dayStart, amountMicros } = lease
+    this.epochs.set(worker.shardNumber, Math.max(epoch, this.epochs.get(worker.shardNumber) ?? 0))
+    const treasury = this.treasury(campaign, epoch, worker.region, worker.index)
+    treasury.leased += amountMicros
+    treasury.leasedOf.set(dayStart, (treasury.leasedOf.get(dayStart) ?? 0) + amountMicros)
   }
 
-  /** R: what nodes may still choose with under an epoch and the two before it, whose leases may not have ended. Micros. */
-  inHand(worker: Worker, epoch: number, campaign: number): number {
+  /** R: what nodes may still choose with under the newest epoch and the two before it, whose leases may not have ended. Micros. */
+  inHand(worker: Worker, campaign: number): number {
+    const newest = this.epochs.get(worker.shardNumber) ?? 0
     let inHand = 0
-    for (const of of [epoch - 2, epoch - 1, epoch]) {
+    for (const of of [newest - 2, newest - 1, newest]) {
       const treasury = this.treasuries.get(keyOf(campaign, of, worker.region, worker.index))
       for (const line of treasury?.lines ?? []) {
         if (line.epoch !== of) continue
@@ -163,7 +248,14 @@ export class LeaseBook {
     const key = keyOf(campaign, epoch, region, partition)
     let treasury = this.treasuries.get(key)
     if (treasury === undefined) {
-      treasury = { leased: 0, handed: 0, lines: new Set() }
+      treasury = {
+        leased: 0,
+        handed: 0,
+        dayStart: Number.NEGATIVE_INFINITY,
+        handedOfDay: 0,
+        leasedOf: new Map(),
+        lines: new Set(),
+      }
       this.treasuries.set(key, treasury)
     }
     return treasury
@@ -185,5 +277,15 @@ function handedOf(line: LineBook, campaign: number, epoch: number): Handed {
 }
 
 function newHanded(term: number): Handed {
-  return { term, granted: 0, returned: 0, chosen: 0 }
+  return {
+    term,
+    granted: 0,
+    returned: 0,
+    chosen: 0,
+    dayStart: Number.NEGATIVE_INFINITY,
+    voided: 0,
+    voidedAt: Number.POSITIVE_INFINITY,
+    heardVoid: false,
+    chosenAfter: 0,
+  }
 }

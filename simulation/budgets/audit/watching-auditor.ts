@@ -1,10 +1,10 @@
 import type { ShardGrant, ShardReport } from '../../../src/budgets/shard-messages.ts'
 import type { LeaseAsk, LeaseGrant } from '../../../src/ports/treasury-link.ts'
 import type { CampaignFacts } from '../market.ts'
-import type { Node, TrackedEvent } from '../node.ts'
+import type { Impression, Node, TrackedEvent } from '../node.ts'
 import type { Worker } from '../worker.ts'
 import { Auditor, type Charged } from './auditor.ts'
-import type { GivenBack } from './charge-book.ts'
+import type { GivenBack, Moved } from './charge-book.ts'
 
 /** What a breach concerned: the run is done again, and what happens to it is kept. */
 export interface Watch {
@@ -32,11 +32,16 @@ export class WatchingAuditor extends Auditor {
     return this.kept
   }
 
-  override chosen(node: Node, lease: { campaign: number; partition: number }, cost: number): void {
+  override chosen(
+    node: Node,
+    lease: { campaign: number; partition: number },
+    impression: Impression,
+    cost: number,
+  ): void {
     if (this.concerns(lease.campaign, node.boot)) {
       this.keep(`node ${node.boot} chose ${cost} thousandths of campaign ${lease.campaign}`)
     }
-    super.chosen(node, lease, cost)
+    super.chosen(node, lease, impression, cost)
   }
 
   override asked(ask: LeaseAsk): void {
@@ -61,11 +66,11 @@ export class WatchingAuditor extends Auditor {
     super.granted(worker, epoch, grant)
   }
 
-  override leased(worker: Worker, epoch: number, campaign: number, amountMicros: number): void {
-    if (this.concerns(campaign, null)) {
-      this.keep(`worker ${worker.shardNumber} leased ${amountMicros} to epoch ${epoch}`)
+  override leased(worker: Worker, epoch: number, lease: Moved): void {
+    if (this.concerns(lease.campaign, null)) {
+      this.keep(`worker ${worker.shardNumber} leased ${lease.amountMicros} to epoch ${epoch}`)
     }
-    super.leased(worker, epoch, campaign, amountMicros)
+    super.leased(worker, epoch, lease)
   }
 
   override charged(worker: Worker, event: TrackedEvent, charge: Charged): void {

@@ -1,12 +1,9 @@
+import { CLICK_LIFE_MS } from '../../budgets/click-delay.ts'
 import { formatUuid } from '../../core/ids.ts'
-import { DAY_MS } from '../../core/time.ts'
 import { TOKEN_BODY_BYTES, writeTokenBody } from '../../records/token-body.ts'
 import type { Choice } from '../../serving/serve.ts'
 import type { ImpressionIds } from '../../tracking/impression-ids.ts'
 import type { EdgeDependencies } from './dependencies.ts'
-
-/** A click counts for a day after the choice. */
-const CLICK_LIFE_MS = DAY_MS
 
 /** What makes an ad that goes out this impression: its id, and the signed token of its links. */
 export interface Offer {

@@ -1,0 +1,60 @@
+import type { TrackedEvent } from '../node.ts'
+import { Breach, ofCampaign } from './breach.ts'
+
+/** Why a billable event was not charged. */
+export type Refusal = 'budgetExhausted'
+
+/** The auditor's book of billable events: each that was acknowledged is charged once, or has one reason why not. */
+export class EventBook {
+  /** By the serial of the impression, of which one event is billable. */
+  private readonly outcomes = new Map<number, 'charged' | Refusal>()
+  /** Acknowledged, and neither. */
+  private readonly owed = new Map<number, TrackedEvent>()
+  charges = 0
+  repeats = 0
+
+  acknowledged(event: TrackedEvent): void {
+    const { campaign, serial } = event.impression
+    if ((campaign.model === 'cpm') !== (event.kind === 'render')) return
+    if (!this.outcomes.has(serial)) this.owed.set(serial, event)
+  }
+
+  charged(event: TrackedEvent): void {
+    this.charges++
+    this.settle(event, 'charged')
+  }
+
+  gaveAway(event: TrackedEvent): void {
+    this.settle(event, 'budgetExhausted')
+  }
+
+  repeated(): void {
+    this.repeats++
+  }
+
+  /** When all is told: nothing hangs. */
+  checkDrained(): void {
+    const [event] = this.owed.values()
+    if (event === undefined) return
+    const { campaign, serial } = event.impression
+    throw new Breach(
+      `the ${event.kind} of impression ${serial} was acknowledged, and neither charged nor refused; so were ${this.owed.size}`,
+      ofCampaign(campaign),
+    )
+  }
+
+  private settle({ impression: { campaign, serial } }: TrackedEvent, outcome: 'charged' | Refusal): void {
+    const before = this.outcomes.get(serial)
+    if (before !== undefined) {
+      const twice = before === outcome && outcome === 'charged'
+      throw new Breach(
+        twice
+          ? `impression ${serial} was charged twice`
+          : `impression ${serial} was ${before}, then ${outcome}`,
+        ofCampaign(campaign),
+      )
+    }
+    this.outcomes.set(serial, outcome)
+    this.owed.delete(serial)
+  }
+}
