@@ -5,6 +5,7 @@ import { CatalogBuilder } from '../../campaigns/catalog.ts'
 import { newSharedColumns } from '../../campaigns/catalog-columns.ts'
 import { CatalogReader } from '../../campaigns/catalog-reader.ts'
 import { Choice } from '../../serving/serve.ts'
+import { TOKEN_CHARACTERS } from '../../tracking/token.ts'
 import { AdAnswers } from './ad-answers.ts'
 import { adMarkup } from './creative.ts'
 import { NOW, PUBLIC_URL } from './test-edge.ts'
@@ -36,8 +37,8 @@ function html(sequence: number, text: string, version = 1): Campaign {
 }
 
 const OFFERS = [
-  { impressionId: '01a20b7d-fb8b-733e-91c6-b0e000000000', token: 'AQAB-_0' },
-  { impressionId: '01a20b7d-fb8b-733e-91c6-b0e000000001', token: 'AQAC-_1' },
+  { impressionId: '01a20b7d-fb8b-733e-91c6-b0e000000000', token: 'AQAB-_'.padEnd(TOKEN_CHARACTERS, '0') },
+  { impressionId: '01a20b7d-fb8b-733e-91c6-b0e000000001', token: 'AQAC-_'.padEnd(TOKEN_CHARACTERS, '1') },
 ]
 
 test('an answer is what writing it anew for each impression would give', () => {
@@ -46,6 +47,8 @@ test('an answer is what writing it anew for each impression would give', () => {
     html(1, '<b>"\'&\\ é \u2028 ${CLICK_URL} ${CLICK_URL_ENC} ${CACHEBUSTER} $& $1</b>'),
     plainCampaign(2),
     html(3, ''),
+    // Longer than an answer has been.
+    html(4, 'é'.repeat(40_000)),
   ]
   world.edit(...creatives)
   const answers = new AdAnswers(
@@ -65,6 +68,21 @@ test('an answer is what writing it anew for each impression would give', () => {
       expect(answer['shown']).toEqual({ impressionId, impressionUrl, clickUrl, adm })
     })
   }
+})
+
+test('an id or token of another length, which would write over the ad, is refused', () => {
+  const world = catalog()
+  world.edit(html(1, ''))
+  const answers = new AdAnswers(
+    () => PUBLIC_URL,
+    (_ad, { adm }) => adm,
+  )
+  const { impressionId, token } = OFFERS[0]!
+  const answer = (impression: string, signed: string) =>
+    answers.of(world.choose(0), { impressionId: impression, token: signed })
+  expect(answer(impressionId, token)).toContain(token)
+  expect(() => answer(`${impressionId}0`, token)).toThrow('an impression id of another length: 37')
+  expect(() => answer(impressionId, token.slice(1))).toThrow('a token of another length: 117')
 })
 
 test('an edited ad is answered as edited, and an untouched one is not written again', () => {
@@ -87,7 +105,7 @@ test('an edited ad is answered as edited, and an untouched one is not written ag
   expect(written).toEqual([one, two, one])
 })
 
-test('what is kept is bounded in characters, and what is used stays', () => {
+test('what is kept is bounded in bytes, and what is used stays', () => {
   const world = catalog()
   world.edit(...Array.from({ length: 20 }, (_, i) => html(i + 1, 'x'.repeat(1000))))
   let written = 0
