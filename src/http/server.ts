@@ -84,20 +84,20 @@ export function startServer(options: ServerOptions): RunningServer {
     port: options.port,
     idleTimeout: IDLE_SECONDS,
     maxRequestBodySize: BODY_BYTES_MAX,
+    // Most of what comes. The server itself tells this path: asking the request for its URL took 0.7 us.
+    routes: { '/openrtb2/auction': { POST: handleAuction } },
     fetch(request, self) {
       const { url } = request
       const from = url.indexOf('/', 8)
       const query = url.indexOf('?', from)
       const path = query < 0 ? url.slice(from) : url.slice(from, query)
       const { method } = request
-      // Before the length is looked at: auctions have a limit of their own, and are most of what comes.
-      if (path === '/openrtb2/auction') {
-        return method === 'POST' ? handleAuction(request) : notAllowed('POST')
-      }
       if (!isRead(method) && Number(request.headers.get('content-length') ?? 0) > INGEST_BYTES_MAX) {
         return problemResponse(413, `A body may have ${INGEST_BYTES_MAX} bytes.`)
       }
       switch (path) {
+        case '/openrtb2/auction':
+          return notAllowed('POST')
         case '/i':
           return isRead(method)
             ? handleImpression(edge, { request, peer: peerOf(self, request) })
@@ -143,7 +143,7 @@ export function startServer(options: ServerOptions): RunningServer {
 /** As Bun.serve; a port or address that cannot be had is said with what to do. */
 function listening(
   { host, port }: ServerOptions,
-  serving: Bun.Serve.Options<undefined>,
+  serving: Bun.Serve.Options<undefined, '/openrtb2/auction'>,
 ): Bun.Server<undefined> {
   try {
     return Bun.serve(serving)

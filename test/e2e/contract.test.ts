@@ -220,6 +220,17 @@ guarantee('a path that is only read refuses every other method', async () => {
   }
 })
 
+guarantee('an auction is asked for with POST, whatever the query', async () => {
+  const imp = [{ id: '1', banner: { w: 1, h: 1 } }]
+  for (const path of ['/openrtb2/auction', '/openrtb2/auction?source=1']) {
+    expect((await farthing.call('POST', path, { id: '1', imp })).status).toBe(204)
+    for (const method of ['GET', 'HEAD', 'PUT', 'OPTIONS']) {
+      const answer = await farthing.call(method, path)
+      expect([method, answer.status, answer.headers.get('allow')]).toEqual([method, 405, 'POST'])
+    }
+  }
+})
+
 guarantee('a filter by an account that is not there is 404', async () => {
   for (const path of ['/v1/campaigns?advertiserId=adv_zzzz', '/v1/reports?publisherId=pub_zzzz'])
     expect((await farthing.call('GET', path)).status, path).toBe(404)
