@@ -1,3 +1,5 @@
+import { FAULT_KINDS, type FaultCounts, noFaults } from './budgets/faults.ts'
+import type { Figures } from './budgets/figures.ts'
 import { SCENARIOS, type Scenario } from './budgets/scenarios.ts'
 import { type Row, rowsOf, worse } from './goals.ts'
 import type { Outcome } from './run.ts'
@@ -7,6 +9,8 @@ export interface Summary {
   readonly scenario: Scenario
   readonly seeds: number
   readonly charges: number
+  /** Over all seeds. */
+  readonly faults: FaultCounts
   readonly rows: readonly SummaryRow[]
 }
 
@@ -27,6 +31,7 @@ export function summaries(outcomes: readonly Outcome[]): Summary[] {
       scenario,
       seeds: mine.length,
       charges: mine.reduce((sum, { figures }) => sum + figures.charges, 0),
+      faults: faultsOf(mine.map(({ figures }) => figures)),
       rows: each[0]!.map((_, at) => {
         const rows = each.map(run => run[at]!)
         const worst = rows.reduce(worse)
@@ -67,9 +72,16 @@ export function jsonOf(outcomes: readonly Outcome[], breach: object | null): obj
     pacingError: most(run => run.pacingError),
     messagesPerCharge: most(run => run.messagesPerCharge),
     charges: sum(run => run.charges),
+    faults: faultsOf(runs),
     nodes: most(run => run.nodes),
     campaigns: most(run => run.campaigns),
     ...(breach === null ? {} : { breach }),
     runs,
   }
+}
+
+function faultsOf(runs: readonly Figures[]): FaultCounts {
+  const sum = noFaults()
+  for (const { faults } of runs) for (const kind of FAULT_KINDS) sum[kind] += faults[kind]
+  return sum
 }

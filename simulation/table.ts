@@ -1,4 +1,5 @@
 import type { Summary } from './aggregate.ts'
+import { faultsText } from './budgets/faults.ts'
 import { goalText, isMet, textOf } from './goals.ts'
 
 /** What a terminal shows: of one scenario a line for each figure, of many a line for each scenario. */
@@ -6,7 +7,7 @@ export function table(all: readonly Summary[]): string {
   return all.length === 1 ? byFigure(all[0]!) : byScenario(all)
 }
 
-function byFigure({ scenario, seeds, charges, rows }: Summary): string {
+function byFigure({ scenario, seeds, charges, faults, rows }: Summary): string {
   const many = seeds > 1
   const head = ['', ...(many ? ['worst', 'mean', 'worst seed'] : ['figure']), 'goal', '']
   const lines = rows.map(({ worst, mean, worstSeed }) => [
@@ -18,7 +19,7 @@ function byFigure({ scenario, seeds, charges, rows }: Summary): string {
   ])
   const title = `${scenario.name}: ${scenario.about}`
   const footer = `${charges.toLocaleString('en')} charges${many ? ` over ${seeds} seeds` : ''}`
-  return [title, '', aligned([head, ...lines]), '', footer].join('\n')
+  return [title, '', aligned([head, ...lines]), '', footer, `Went wrong: ${faultsText(faults)}.`].join('\n')
 }
 
 /** Figures that have a goal in some scenario, `!` where they miss it in the worst seed. */

@@ -52,6 +52,13 @@ const WORLDS: Readonly<Record<Breakage, Scenario>> = {
   'restore-forgets-honoured': RESTORED,
   'holds-forgotten': { ...SMALL, cpcShare: 0 },
   'holds-by-node-clock': { ...SMALL, cpcShare: 0, faults: { ...CALM.faults, clockSkewMs: 3_600_000 } },
+  'old-epoch-accepted': {
+    ...SMALL,
+    hours: 1,
+    cpcShare: 0,
+    requestsPerSecond: 6,
+    faults: { ...CALM.faults, workerCrashesPerHour: 60, zombies: true },
+  },
   'void-ignored': {
     ...SMALL,
     startHour: 23.9,
@@ -65,6 +72,17 @@ const WORLDS: Readonly<Record<Breakage, Scenario>> = {
     faults: { ...CALM.faults, workerCrashesPerHour: 60, replay: true },
   },
   'waiting-forgotten': { ...SMALL, cpcShare: 1 },
+}
+
+const whole = new Map<Scenario, string | null>()
+
+/** Nothing is to be found where nothing is broken: once for each world. */
+function findWhole(scenario: Scenario): string | null {
+  const known = whole.get(scenario)
+  if (known !== undefined) return known
+  const found = find(scenario, null, WHOLE_SEEDS)
+  whole.set(scenario, found)
+  return found
 }
 
 /** Runs until something is found, or until all is well. */
@@ -108,6 +126,7 @@ const FOUND: Readonly<Record<Breakage, RegExp>> = {
   'restore-forgets-honoured': /out on a day|was billed/,
   'holds-forgotten': /may still come of what they chose/,
   'holds-by-node-clock': /may still come of what they chose/,
+  'old-epoch-accepted': /granted/,
   'void-ignored': /after a stop, a fence or midnight/,
   'refund-twice': /were given back/,
   'decisions-forgotten': /was charged twice/,
@@ -118,7 +137,7 @@ describe('budgets, broken on purpose', () => {
   for (const breakage of BREAKAGES) {
     test(`${breakage} is found within ${SEEDS_MAX} seeds, and nothing where it is whole`, () => {
       expect(find(WORLDS[breakage], breakage, SEEDS_MAX)).toMatch(FOUND[breakage])
-      expect(find(WORLDS[breakage], null, WHOLE_SEEDS)).toBeNull()
+      expect(findWhole(WORLDS[breakage])).toBeNull()
     }, 60_000)
   }
 })

@@ -1,11 +1,13 @@
 import type { Balance } from '../../src/budgets/balance.ts'
 import type { CampaignBudget } from '../../src/budgets/budget.ts'
 import { unspent } from '../../src/budgets/link.ts'
-import type { ShardDay } from '../../src/budgets/shard.ts'
+import type { NodeLeases } from '../../src/budgets/node-leases.ts'
+import { leaseFree, type Shard, type ShardDay } from '../../src/budgets/shard.ts'
 import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.ts'
 import type { LeaseGrant } from '../../src/ports/treasury-link.ts'
 import type { Node } from './node.ts'
 import type { Worker } from './worker.ts'
+import type { World } from './world.ts'
 
 /**
  * The protocol broken on purpose, each time in one place of the shells around it: the production code stays whole. A
@@ -23,6 +25,7 @@ export const BREAKAGES = [
   'restore-forgets-honoured',
   'holds-forgotten',
   'holds-by-node-clock',
+  'old-epoch-accepted',
   'void-ignored',
   'refund-twice',
   'decisions-forgotten',
@@ -62,10 +65,37 @@ export function freeWithoutHolds(day: ShardDay): number {
   return Math.max(0, Math.floor(unspent(day.link) - (day.leaseLeft + (day.draining ?? 0)) / 1000))
 }
 
-/** A grant as a node takes it that does not look at what is void. */
-export function heardCarelessly(grant: LeaseGrant, breakage: Breakage | null): LeaseGrant {
-  if (breakage !== 'void-ignored') return grant
-  return { ...grant, shards: grant.shards.map(said => ({ ...said, voidThousandths: 0 })) }
+/** Leases what is free of a day: micros. */
+export function leaseFor(
+  shard: Shard,
+  day: ShardDay,
+  amountMicros: number,
+  now: number,
+  breakage: Breakage | null,
+): number {
+  if (breakage !== 'holds-forgotten') return leaseFree(shard, day, amountMicros, now)
+  const granted = Math.min(amountMicros, freeWithoutHolds(day))
+  day.leaseLeft += granted * 1000
+  return granted
+}
+
+/** The time at which a render ends its hold: where it is broken, whatever the node's clock says. */
+export function settledAt(chosenAt: number, of: Pick<World, 'breakage' | 'events'>): number {
+  return of.breakage === 'holds-by-node-clock' ? chosenAt : of.events.now
+}
+
+/** A grant as a node takes it that does not look at its epoch, or at what is void. */
+export function heardCarelessly(
+  grant: LeaseGrant,
+  leases: NodeLeases,
+  breakage: Breakage | null,
+): LeaseGrant {
+  if (breakage === 'void-ignored') {
+    return { ...grant, shards: grant.shards.map(said => ({ ...said, voidThousandths: 0 })) }
+  }
+  const epoch = leases.epochOf(grant.partition)
+  if (breakage !== 'old-epoch-accepted' || grant.epoch >= epoch) return grant
+  return { ...grant, epoch, term: leases.termOf(grant.partition) }
 }
 
 /** Grants as what is new, added where they arrive: right as long as each message arrives once. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { Size } from '../options.ts'
 import { runJob } from '../run.ts'
+import { FAULT_KINDS, type FaultKind } from './faults.ts'
 import { SCENARIOS } from './scenarios.ts'
 
 const SEED = Number(Bun.env['SEED'] ?? 1)
@@ -14,6 +15,33 @@ const SIZES: Record<string, Size> = {
   'everything-at-once': { ...SMALL, nodes: 4, hours: 3, requests: 0.8 },
 }
 
+/** Where each kind of fault is sure to happen. */
+const HAPPENS_IN: Readonly<Record<FaultKind, string>> = {
+  messageDelayed: 'calm-day',
+  messageLost: 'calm-day',
+  messageDuplicated: 'calm-day',
+  messageReordered: 'calm-day',
+  messageCutOff: 'region-cut',
+  messageCutOffOneWay: 'everything-at-once',
+  nodeKilled: 'nodes-killed',
+  nodeKilledWithSpool: 'nodes-killed',
+  workerCrashedUnflushed: 'crashes',
+  workerCrashedBeforeCommit: 'crashes',
+  workerCrashedAfterCommit: 'crashes',
+  treasuryCrashed: 'crashes',
+  zombieGranted: 'crashes',
+  zombieWoke: 'crashes',
+  commitSlow: 'crashes',
+  commitFailed: 'crashes',
+  clockSkewed: 'skewed-clocks',
+  clockSkewedHours: 'skewed-clocks',
+  timerDrifted: 'skewed-clocks',
+  homeCrashed: 'crashes',
+  homeRestored: 'home-lost',
+  regionGivenUp: 'region-lost',
+  eventReplayed: 'replay',
+}
+
 describe('budgets, simulated', () => {
   for (const { name, about } of SCENARIOS) {
     test(`${name}: ${about}`, () => {
@@ -21,6 +49,9 @@ describe('budgets, simulated', () => {
       expect(breach).toBeNull()
       expect(figures.overbilledMicros).toBe(0)
       expect(figures.charges).toBeGreaterThan(50)
+      for (const kind of FAULT_KINDS) {
+        if (HAPPENS_IN[kind] === name) expect(figures.faults[kind], kind).toBeGreaterThan(0)
+      }
     }, 60_000)
   }
 })

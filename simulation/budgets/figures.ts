@@ -1,6 +1,7 @@
 import { DAY_MS } from '../../src/core/time.ts'
 import type { ChargeBook } from './audit/charge-book.ts'
 import { deliveryOf } from './audit/delivery.ts'
+import type { FaultCounts } from './faults.ts'
 import type { World } from './world.ts'
 
 /** What a run comes to. Money in micros, shares of 1. */
@@ -24,6 +25,8 @@ export interface Figures {
   readonly nodes: number
   readonly campaigns: number
   readonly requests: number
+  /** How often each kind of fault happened. */
+  readonly faults: FaultCounts
 }
 
 const SLOT_MS = 900_000
@@ -53,6 +56,7 @@ export function figuresOf(world: World, seed: number): Figures {
     nodes: scenario.nodes,
     campaigns: market.campaigns.length,
     requests: world.requests,
+    faults: world.faults,
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Random } from '../random.ts'
 import type { Events } from './events.ts'
+import type { FaultCounts } from './faults.ts'
 
 /** Whoever sends and receives: the home, a worker of a region, or a node. */
 export interface Place {
@@ -17,17 +18,26 @@ export class Network {
   cutIn = false
   cutOut = false
   messages = 0
+  /** By sender and receiver: the newest message that arrived. */
+  private readonly newestFrom = new WeakMap<Place, WeakMap<Place, number>>()
 
   constructor(
     private readonly events: Events,
     private readonly random: Random,
-    private readonly faults: { readonly lossShare: number; readonly duplicateShare: number },
+    private readonly shares: { readonly lossShare: number; readonly duplicateShare: number },
+    private readonly faults: FaultCounts,
   ) {}
 
   send(from: Place, to: Place, deliver: () => void): void {
     this.messages++
-    if (this.random.chance(this.faults.lossShare)) return
-    if (this.random.chance(this.faults.duplicateShare)) this.pass(from, to, deliver)
+    if (this.random.chance(this.shares.lossShare)) {
+      this.faults.messageLost++
+      return
+    }
+    if (this.random.chance(this.shares.duplicateShare)) {
+      this.faults.messageDuplicated++
+      this.pass(from, to, deliver)
+    }
     this.pass(from, to, deliver)
   }
 
@@ -42,9 +52,29 @@ export class Network {
     const { random } = this
     const base = from.region === to.region ? 0.5 + random.next() : 20 + 40 * random.next()
     // One in twenty takes several times as long.
-    const ms = random.chance(0.05) ? base * (2 + 8 * random.next()) : base
+    const isLate = random.chance(0.05)
+    if (isLate) this.faults.messageDelayed++
+    const ms = isLate ? base * (2 + 8 * random.next()) : base
+    const sent = this.messages
     this.events.after(ms, () => {
-      if (this.passes(from, to)) deliver()
+      if (!this.passes(from, to)) {
+        if (this.cutIn && this.cutOut) this.faults.messageCutOff++
+        else this.faults.messageCutOffOneWay++
+        return
+      }
+      this.noteOrder(from, to, sent)
+      deliver()
     })
+  }
+
+  private noteOrder(from: Place, to: Place, sent: number): void {
+    let newest = this.newestFrom.get(from)
+    if (newest === undefined) {
+      newest = new WeakMap()
+      this.newestFrom.set(from, newest)
+    }
+    const before = newest.get(to) ?? 0
+    if (sent < before) this.faults.messageReordered++
+    else newest.set(to, sent)
   }
 }

@@ -71,7 +71,7 @@ export class Node implements Place {
     const heard =
       this.world.breakage === 'node-clock'
         ? { ...grant, askSentAt: this.world.events.now }
-        : heardCarelessly(grant, this.world.breakage)
+        : heardCarelessly(grant, this.leases, this.world.breakage)
     for (const lease of this.leases.onGrant(heard, this.timer())) this.know(lease)
     this.leases.returnIdle(this.timer())
   }

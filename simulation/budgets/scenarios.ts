@@ -35,7 +35,7 @@ export interface Faults {
   /** Nodes that die in a minute, of all; a part of them loses its spool. */
   readonly nodesKilledPerMinute: number
   readonly spoolLostShare: number
-  /** Crashes of a worker an hour: half of them before the commit of a batch. */
+  /** Crashes of a worker an hour, at any step of a commit, or of its treasury alone. */
   readonly workerCrashesPerHour: number
   readonly homeCrashesPerHour: number
   /** A worker that was replaced goes on answering nodes for a while. */
@@ -45,6 +45,8 @@ export interface Faults {
   readonly driftShare: number
   /** Commits that take seconds. */
   readonly slowStore: boolean
+  /** Commits that fail, and are tried again. */
+  readonly failingStore: boolean
   /** Every event is told again after a while: all of a day. */
   readonly replay: boolean
   /** Region 1 hears and says nothing, in hours from the start. */
@@ -84,6 +86,7 @@ const CALM: Faults = {
   clockSkewMs: 20,
   driftShare: 0.0001,
   slowStore: false,
+  failingStore: false,
   replay: false,
   cut: [],
   fencedAt: null,
@@ -204,6 +207,21 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     ...MARKET,
+    name: 'crashes',
+    about:
+      'workers, treasuries and the home die at every step, some go on as zombies; the store is slow, and fails',
+    faults: {
+      ...CALM,
+      workerCrashesPerHour: 20,
+      homeCrashesPerHour: 10,
+      zombies: true,
+      slowStore: true,
+      failingStore: true,
+    },
+    goals: { ...MARKET.goals, deliveredShareMin: 0.95, stopMsP99Max: null },
+  },
+  {
+    ...MARKET,
     name: 'pause',
     about: 'campaigns are paused and resumed by hand',
     faults: { ...CALM, pauses: true },
@@ -252,6 +270,7 @@ export const SCENARIOS: readonly Scenario[] = [
       clockSkewMs: 3_600_000,
       driftShare: 0.01,
       slowStore: true,
+      failingStore: true,
       replay: true,
       cut: [
         { from: 0.5, to: 1.2 },

@@ -15,7 +15,6 @@ import { unspent } from '../../src/budgets/link.ts'
 import {
   dayAt,
   endLease,
-  leaseFree,
   newShard,
   openEpoch,
   releaseLeases,
@@ -34,12 +33,14 @@ import { type ShardView, Treasury } from '../../src/budgets/treasury.ts'
 import { cpmMicros, impressionCost, micros } from '../../src/core/money.ts'
 import type { LeaseAsk } from '../../src/ports/treasury-link.ts'
 import type { ChosenRecord, LeaseTakenRecord } from '../../src/records/events.ts'
-import { freeWithoutHolds } from './breakages.ts'
+import { freeWithoutHolds, leaseFor, settledAt } from './breakages.ts'
+import { CRASH_KINDS, type CrashStep, storeFaults } from './faults.ts'
 import { Ledger } from './ledger.ts'
 import type { CampaignFacts } from './market.ts'
 import type { Place } from './network.ts'
 import type { Node, TrackedEvent } from './node.ts'
 import type { World } from './world.ts'
+import { haunt } from './zombie.ts'
 
 /** From an append to its decision: the flush, and the batch. */
 const COMMIT_MS = 12
@@ -47,7 +48,7 @@ const SLOW_COMMIT_MS = 3000
 const ROUND_MS = 100
 const SECOND_MS = 1000
 const RESTART_MS = 2000
-const ZOMBIE_MS = 2500
+const RETRY_MS = 500
 const DRAIN_SLOWER = 30
 
 type LogRecord =
@@ -61,7 +62,7 @@ export interface Held {
   readonly facts: CampaignFacts
   readonly shard: Shard
   readonly parent: FarParent
-  readonly waiting: Waiting[]
+  readonly waiting: { readonly event: TrackedEvent; readonly since: number }[]
   /** Charged and leased in this second: micros. */
   spent: number
   /** Its nodes were told to stop: by the home, or because nothing is left that pays for an event. */
@@ -69,11 +70,6 @@ export interface Held {
   /** Something changed that the home has not been told. */
   changed: boolean
   told: number
-}
-
-interface Waiting {
-  readonly event: TrackedEvent
-  readonly since: number
 }
 
 /** A worker of a region, one partition of its log: the production shard machine and treasury, around them a log that crashes. */
@@ -89,6 +85,7 @@ export class Worker implements Place {
   private epoch = 1
   private up = true
   private generation = 0
+  private dying: { readonly step: CrashStep; readonly zombie: boolean } | null = null
 
   constructor(
     private readonly world: World,
@@ -134,24 +131,50 @@ export class Worker implements Place {
     }
   }
 
-  /** A crash: what was not decided is decided after the restart, the treasury forgets all. */
-  crash(zombie: boolean): void {
+  /** To die at a step of its next commit, or its treasury at once. */
+  crash(step: CrashStep, zombie: boolean): void {
     if (!this.up) return
+    if (step !== 'treasury') this.dying = { step, zombie }
+    if (step !== 'treasury') return
+    this.world.faults.treasuryCrashed++
+    if (zombie) this.leaveZombie()
+    this.openTreasury()
+    this.log.push({ kind: 'epoch', epoch: this.epoch })
+    this.schedule()
+  }
+
+  /** Whether this is the step that it dies at: what is on disk and not decided is decided after the restart. */
+  private dies(step: CrashStep): boolean {
+    if (this.dying?.step !== step) return false
+    const { zombie } = this.dying
+    this.dying = null
+    this.world.faults[CRASH_KINDS[step]]++
     this.up = false
     this.generation++
+    // Nobody was told that they are kept: nodes send their events again.
+    if (step === 'unflushed') this.log = this.log.filter(({ kind }) => kind === 'epoch')
     if (this.world.breakage === 'decisions-forgotten') this.seen.clear()
-    const old = this.treasury
-    if (zombie) this.haunt(old)
+    if (zombie) this.leaveZombie()
     this.world.events.after(RESTART_MS, () => {
       this.up = true
-      this.epoch++
-      this.treasury = this.newTreasury()
+      this.openTreasury()
       this.log.unshift({ kind: 'epoch', epoch: this.epoch })
       this.committing = false
       this.schedule()
       this.begin()
-      for (const campaign of this.held.keys()) this.treasury.wake(campaign)
     })
+    return true
+  }
+
+  private leaveZombie(): void {
+    const old = this.treasury
+    haunt(this.world, this, old, grant => this.grantNode(old, grant))
+  }
+
+  private openTreasury(): void {
+    this.epoch++
+    this.treasury = this.newTreasury()
+    for (const campaign of this.held.keys()) this.treasury.wake(campaign)
   }
 
   /** What the home has granted of a day, as far as it is known here. */
@@ -162,13 +185,12 @@ export class Worker implements Place {
   /** Gives the money of a charge back, if there is one and it was not given back before. */
   refund(serial: number): void {
     const charge = this.ledger.of(serial)
-    const isTwice = this.world.breakage === 'refund-twice'
-    if (charge === undefined || (charge.back === charge.amount && !isTwice)) return
+    if (charge === undefined || charge.back === charge.amount) return
     const { campaign, fence, start } = charge
     const held = this.held.get(campaign)!
-    const amount = micros(isTwice ? charge.amount : charge.amount - charge.back)
+    const amount = micros(charge.amount - charge.back)
     if (!refundCharge(held.parent, held.shard, { fence, start, amount })) return
-    charge.back = charge.amount
+    if (this.world.breakage !== 'refund-twice') charge.back = charge.amount
     held.changed = true
     this.world.auditor.refunded(this, { serial, fence, start, amount })
   }
@@ -198,25 +220,6 @@ export class Worker implements Place {
 
   private newTreasury(): Treasury {
     return new Treasury(this.index, this.epoch, campaign => this.viewOf(campaign))
-  }
-
-  /** A treasury that was replaced and does not know: it answers until its next commit, which is refused. */
-  private haunt(old: Treasury): void {
-    const until = this.world.events.now + ZOMBIE_MS
-    const turn = () => {
-      for (const node of this.world.nodes) {
-        if (node.region !== this.region || !node.alive || !this.world.random.chance(0.2)) continue
-        for (const ask of node.leases.asks(node.timer())) {
-          if (ask.partition !== this.index) continue
-          this.world.auditor.sent(ask)
-          this.world.auditor.asked(ask)
-          old.onAsk(ask, this.world.events.now)
-        }
-      }
-      for (const grant of old.round(this.world.events.now).grants) this.grantNode(old, grant)
-      if (this.world.events.now < until) this.world.events.after(ROUND_MS, turn)
-    }
-    turn()
   }
 
   private round(treasury: Treasury): void {
@@ -297,11 +300,18 @@ export class Worker implements Place {
     if (this.committing || this.log.length === 0) return
     this.committing = true
     const { world } = this
-    const slow = world.scenario.faults.slowStore && world.random.chance(0.0005)
+    const { slow, fails } = storeFaults(world)
     const mine = this.generation
     world.events.after(slow ? SLOW_COMMIT_MS : COMMIT_MS, () => {
-      if (mine !== this.generation) return
-      this.commit()
+      if (mine !== this.generation || this.dies('unflushed') || this.dies('beforeCommit')) return
+      if (!fails) {
+        this.commit()
+        return
+      }
+      // Nothing is kept of the batch: it is decided anew.
+      world.events.after(RETRY_MS, () => {
+        if (mine === this.generation) this.commit()
+      })
     })
   }
 
@@ -310,6 +320,7 @@ export class Worker implements Place {
     const batch = this.log
     this.log = []
     for (const record of batch) this.decide(record)
+    if (this.dies('afterCommit')) return
     for (const record of batch) {
       if (record.kind !== 'event') continue
       this.world.auditor.acknowledged(record.event)
@@ -356,7 +367,7 @@ export class Worker implements Place {
         unlease(day, Math.round(-lease.amountMicros * 1000))
       else if (day !== null && epoch === this.epoch && !held.parent.stopped) {
         if (held.shard.epoch !== epoch) openEpoch(held.shard, epoch, now, this.drainMs)
-        granted = this.lease(held.shard, day, lease.amountMicros)
+        granted = leaseFor(held.shard, day, lease.amountMicros, now, this.world.breakage)
         held.spent += granted
       }
       if (day !== null && granted > 0) {
@@ -365,15 +376,6 @@ export class Worker implements Place {
       }
       if (epoch === this.epoch) this.treasury.onLeased(lease.campaign, granted)
     }
-  }
-
-  private lease(shard: Shard, day: ShardDay, amountMicros: number): number {
-    if (this.world.breakage !== 'holds-forgotten') {
-      return leaseFree(shard, day, amountMicros, this.world.events.now)
-    }
-    const granted = Math.min(amountMicros, freeWithoutHolds(day))
-    day.leaseLeft += granted * 1000
-    return granted
   }
 
   private decideEvent(event: TrackedEvent): void {
@@ -404,7 +406,11 @@ export class Worker implements Place {
         : impressionCost(cpmMicros(campaign.amount), shard.remainder).cost
     if (!spend(day, amount)) return false
     if (campaign.model === 'cpc') settleClick(shard, amount)
-    else settleImpression(shard, day, cpmMicros(campaign.amount), { chosenAt, now: this.settledAt(chosenAt) })
+    else
+      settleImpression(shard, day, cpmMicros(campaign.amount), {
+        chosenAt,
+        now: settledAt(chosenAt, this.world),
+      })
     held.changed = true
     this.judge(held)
     const { fence } = held.parent
@@ -412,10 +418,6 @@ export class Worker implements Place {
     this.ledger.note({ serial, campaign: campaign.number, fence, start: day.start, amount })
     this.world.auditor.charged(this, event, { fence, dayStart: day.start, amount })
     return true
-  }
-
-  private settledAt(chosenAt: number): number {
-    return this.world.breakage === 'holds-by-node-clock' ? chosenAt : this.world.events.now
   }
 
   private settleWaiting(held: Held): void {

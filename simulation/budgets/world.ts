@@ -5,6 +5,7 @@ import { Auditor } from './audit/auditor.ts'
 import { type Watch, WatchingAuditor } from './audit/watching-auditor.ts'
 import { AddingGrants, type Breakage, keepGrants } from './breakages.ts'
 import { Events } from './events.ts'
+import { CRASH_STEPS, noFaults } from './faults.ts'
 import { Home } from './home.ts'
 import {
   type CampaignFacts,
@@ -27,6 +28,8 @@ const WORKERS_PER_REGION = 2
 const DRAIN_HOURS = 30
 const TRAFFIC_STEP_MS = 1000
 const TRACK_MS_MAX = 400
+/** Of their time, that timers of ordinary machines are within. */
+const DRIFT_SHARE = 0.001
 const BOOTS_PER_REGION = 64
 
 /** Everything around the protocol: regions, nodes, people, and what goes wrong. One seed, one run, the same to the byte. */
@@ -49,6 +52,7 @@ export class World {
   /** Reports and grants between shards and their campaigns. */
   shardMessages = 0
   requests = 0
+  readonly faults = noFaults()
   private readonly adding = new AddingGrants()
   private serials = 0
   private boots = 0
@@ -72,7 +76,7 @@ export class World {
     this.start = EPOCH + scenario.startHour * HOUR_MS
     this.end = this.start + scenario.hours * HOUR_MS
     this.events = new Events(this.start)
-    this.network = new Network(this.events, this.random, scenario.faults)
+    this.network = new Network(this.events, this.random, scenario.faults, this.faults)
     this.curve = weekCurve()
     this.market = makeMarket(scenario, this.random)
     for (const facts of this.market.campaigns) this.campaigns.set(facts.number, facts)
@@ -172,7 +176,9 @@ export class World {
     if (this.scenario.faults.replay) {
       events.after(random.below(20) * HOUR_MS, () => {
         for (const kind of ['render', 'click'] as const) {
-          if (kind === 'render' || this.clicked.has(impression.serial)) through().track({ kind, impression })
+          if (kind !== 'render' && !this.clicked.has(impression.serial)) continue
+          this.faults.eventReplayed++
+          through().track({ kind, impression })
         }
       })
     }
@@ -201,6 +207,9 @@ export class World {
     const { clockSkewMs, driftShare } = scenario.faults
     const skew = clockSkewMs * (2 * random.next() - 1)
     const drift = driftShare * (2 * random.next() - 1)
+    if (Math.abs(skew) >= MINUTE_MS) this.faults.clockSkewed++
+    if (Math.abs(skew) >= 12 * HOUR_MS) this.faults.clockSkewedHours++
+    if (Math.abs(drift) >= DRIFT_SHARE) this.faults.timerDrifted++
     const boot = ++this.boots * BOOTS_PER_REGION + region
     const node = new Node(this, region, boot, skew, drift, this.events.now - random.below(1_000_000))
     this.nodes.push(node)
@@ -214,6 +223,8 @@ export class World {
     node.die()
     this.nodes.splice(this.nodes.indexOf(node), 1)
     const keepsSpool = !this.random.chance(this.scenario.faults.spoolLostShare)
+    if (keepsSpool) this.faults.nodeKilledWithSpool++
+    else this.faults.nodeKilled++
     this.events.after(2000 + this.random.below(10_000), () => {
       const next = this.addNode(node.region, keepsSpool ? node : undefined)
       if (this.breakage === 'node-keeps-grant') keepGrants(node, next, WORKERS_PER_REGION)
@@ -266,13 +277,17 @@ export class World {
     }
     if (faults.fencedAt !== null) {
       at(faults.fencedAt, () => {
+        this.faults.regionGivenUp++
         for (const worker of this.workers) if (worker.region === CUT_REGION) this.home.fence(worker)
       })
     }
     for (const { from, to, backupAgeMinutes } of faults.homeLost) {
       at(from - backupAgeMinutes / 60, () => this.home.takeBackup())
       at(from, () => this.home.lose())
-      at(to, () => this.home.restore())
+      at(to, () => {
+        this.faults.homeRestored++
+        this.home.restore()
+      })
     }
     if (faults.shardsAdded) {
       for (const facts of this.market.campaigns.slice(0, 5)) at(hours * 0.2, () => this.spreadOut(facts))
@@ -285,8 +300,13 @@ export class World {
     }
     const perMinute = (perHour: number) => this.random.chance(perHour / 60)
     this.everyMinute(() => {
-      if (perMinute(faults.workerCrashesPerHour)) this.random.pick(this.workers).crash(faults.zombies)
-      if (perMinute(faults.homeCrashesPerHour)) this.home.crash(this.random.below(5000))
+      if (perMinute(faults.workerCrashesPerHour)) {
+        this.random.pick(this.workers).crash(this.random.pick(CRASH_STEPS), faults.zombies)
+      }
+      if (perMinute(faults.homeCrashesPerHour)) {
+        this.faults.homeCrashed++
+        this.home.crash(this.random.below(5000))
+      }
       if (faults.pauses && this.random.chance(0.3)) this.pauseSome()
       if (faults.capCuts && this.random.chance(0.05)) this.cutSome()
     })

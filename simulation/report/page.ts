@@ -1,5 +1,6 @@
 import { type Summary, summaries } from '../aggregate.ts'
 import type { BreachReport } from '../breach.ts'
+import { faultsText } from '../budgets/faults.ts'
 import type { Samples } from '../budgets/samples.ts'
 import { goalText, isMet, type Row, rowsOf, textOf } from '../goals.ts'
 import { commandOf, scenarioOf } from '../options.ts'
@@ -83,6 +84,7 @@ function section(outcome: Outcome & Seen): string {
 <div class="tiles">${rows.map(tile).join('')}</div>
 ${samples === null ? '' : charts(samples, goals.stopMsP99Max)}
 ${samples === null ? '' : worstCases(samples)}
+<p>Went wrong: ${escaped(faultsText(figures.faults))}.</p>
 <p>The same run: <code>${escaped(commandOf(job))}</code></p>`
 }
 

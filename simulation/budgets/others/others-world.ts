@@ -1,6 +1,7 @@
 import { HOUR_MS, MINUTE_MS } from '../../../src/core/time.ts'
 import { Random } from '../../random.ts'
 import { Events } from '../events.ts'
+import { noFaults } from '../faults.ts'
 import { type CampaignFacts, clickDelayMs, KIND_WEIGHTS, makeMarket, RENDER_SHARE } from '../market.ts'
 import { HOME_REGION, Network, type Place } from '../network.ts'
 import type { Scenario } from '../scenarios.ts'
@@ -51,7 +52,7 @@ export class OthersWorld {
     this.start = EPOCH + scenario.startHour * HOUR_MS
     this.end = this.start + scenario.hours * HOUR_MS
     this.events = new Events(this.start)
-    this.network = new Network(this.events, this.random, scenario.faults)
+    this.network = new Network(this.events, this.random, scenario.faults, noFaults())
     this.campaigns = makeMarket(scenario, this.random).campaigns
     this.slots = scenario.nodes
     this.byKind = Array.from({ length: scenario.regions }, (_, region) =>
