@@ -215,8 +215,12 @@ export class NodeLeases {
  * The time that a choice is given: the node's wall clock, within the day whose money it is. A clock that is an hour slow
  * would else choose with the money of a day that has begun, and be charged to the one that is over and spent.
  */
-export function timeOfChoice(lease: NodeLease, wallClock: number): number {
-  return Math.min(Math.max(wallClock, lease.dayStart), lease.dayEnd - 1)
+export function timeOfChoice(
+  day: { readonly dayStart: number; readonly dayEnd: number },
+  wallClock: number,
+): number {
+  if (wallClock >= day.dayEnd) return day.dayEnd - 1
+  return Math.max(wallClock, day.dayStart)
 }
 
 function giveBack(line: Line, lease: NodeLease, thousandths: number, now: number): void {

@@ -34,6 +34,9 @@ export interface EdgeColumns {
   readonly pacing: Float32Array<SharedArrayBuffer>
   /** Counts choices, so that equal ads take turns. */
   readonly turns: Uint32Array<SharedArrayBuffer>
+  /** The day whose money that is, ms since the epoch; an end of 0 where there was no grant. */
+  readonly dayStart: Float64Array<SharedArrayBuffer>
+  readonly dayEnd: Float64Array<SharedArrayBuffer>
 }
 
 export function newSharedColumns(): SharedColumns {
@@ -49,6 +52,8 @@ export function newEdgeColumns(): EdgeColumns {
     allowanceThousandths: new Float64Array(new SharedArrayBuffer(CAMPAIGN_SLOTS_MAX * 8)),
     pacing: new Float32Array(new SharedArrayBuffer(CAMPAIGN_SLOTS_MAX * 4)),
     turns: new Uint32Array(new SharedArrayBuffer(CAMPAIGN_SLOTS_MAX * 4)),
+    dayStart: new Float64Array(new SharedArrayBuffer(CAMPAIGN_SLOTS_MAX * 8)),
+    dayEnd: new Float64Array(new SharedArrayBuffer(CAMPAIGN_SLOTS_MAX * 8)),
   }
 }
 

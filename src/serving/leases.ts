@@ -72,5 +72,7 @@ export class Leases {
     this.waiting.delete(lease)
     this.columns.allowanceThousandths[slot] = this.leases.left(lease, now)
     this.columns.pacing[slot] = lease.pacing
+    this.columns.dayStart[slot] = lease.dayStart
+    this.columns.dayEnd[slot] = lease.dayEnd
   }
 }

@@ -40,6 +40,9 @@ export class Choice {
   /** What the token says and the ledger charges: micros of a thousand impressions (cpm) or of a click (cpc). */
   chargeMicros = 0
   capImpressions = 0
+  /** The day whose money it was chosen with: it counts for that day (budgets/node-leases.ts, timeOfChoice). */
+  dayStart = Number.NEGATIVE_INFINITY
+  dayEnd = Number.POSITIVE_INFINITY
 }
 
 /** Sums of what one campaign was chosen for, as LeaseAsk (ports/treasury-link.ts) reports them. */
@@ -125,6 +128,8 @@ export class Serving {
     const thousandths = choice.cpc ? choice.score : choice.price
     this.edge.allowanceThousandths[slot]! -= thousandths
     this.edge.turns[slot]! += 1
+    choice.dayStart = this.edge.dayStart[slot]!
+    choice.dayEnd = this.edge.dayEnd[slot]! || Number.POSITIVE_INFINITY
     if (this.chosenImpressions[slot] === 0) this.chosenSlots[this.chosenCount++] = slot
     this.chosenImpressions[slot]! += 1
     this.chosenThousandths[slot]! += thousandths

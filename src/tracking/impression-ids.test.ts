@@ -8,7 +8,8 @@ function keys(ids: ImpressionIds, of: readonly (readonly [partition: number, now
   const bytes = new Uint8Array(72)
   const view = new DataView(bytes.buffer)
   return of.map(([partition, now]) => {
-    const chosenAt = ids.write(view, AT, partition, now)
+    const chosenAt = ids.timeAt(now)
+    ids.write(view, AT, partition, chosenAt)
     const key = readImpressionKey(view, AT)
     expect(key.chosenAt).toBe(chosenAt)
     return { ...key, text: formatUuid(bytes, AT) }

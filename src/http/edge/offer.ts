@@ -1,4 +1,5 @@
 import { CLICK_LIFE_MS } from '../../budgets/click-delay.ts'
+import { timeOfChoice } from '../../budgets/node-leases.ts'
 import { formatUuid } from '../../core/ids.ts'
 import { TOKEN_BODY_BYTES, writeTokenBody } from '../../records/token-body.ts'
 import type { Choice } from '../../serving/serve.ts'
@@ -30,7 +31,8 @@ export function offerAd(
   choice: Choice,
   terms: OfferTerms,
 ): Offer {
-  const chosenAt = ids.write(view, 2, choice.campaign % 256, deps.clock.now())
+  const chosenAt = timeOfChoice(choice, ids.timeAt(deps.clock.now()))
+  ids.write(view, 2, choice.campaign % 256, chosenAt)
   writeTokenBody(view, 0, {
     keyNumber: deps.signer.newest,
     campaign: choice.campaign,

@@ -1,6 +1,8 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { plainCampaign } from '../../../test/random-campaigns.ts'
 import { MemoryLog } from '../../adapters/memory/log.ts'
+import { parseId } from '../../core/ids.ts'
+import { Leases } from '../../serving/leases.ts'
 import { handleServe, tagScript } from './serve-handler.ts'
 import { get, NOW, PARTITIONS, PLACEMENT, PUBLIC_URL, TestEdge } from './test-edge.ts'
 
@@ -52,6 +54,57 @@ test('a placement is sold in its own currency, else in US dollars', async () => 
   const [dollars, euros] = [campaigns[0]!.id, campaigns[1]!.id]
   expect([await served(), await served(null), await served('USD')]).toEqual([dollars, dollars, dollars])
   expect([await served('EUR'), await served('JPY')]).toEqual([euros, null])
+})
+
+describe('what is chosen counts for the day whose money it was chosen with', () => {
+  const MIDNIGHT = NOW + 1000
+  for (const [what, clock, day, expected] of [
+    ['by a clock within the day', NOW, { dayStart: 0, dayEnd: MIDNIGHT }, NOW],
+    [
+      'where midnight has passed and the lease is of the day before',
+      MIDNIGHT + 20,
+      { dayStart: 0, dayEnd: MIDNIGHT },
+      MIDNIGHT - 1,
+    ],
+    ['by a clock that is slow', NOW, { dayStart: MIDNIGHT, dayEnd: MIDNIGHT + 86_400_000 }, MIDNIGHT],
+  ] as const) {
+    test(what, async () => {
+      const world = edgeOver()
+      const campaign = world.campaigns[0]!
+      const number = parseId('campaign', campaign.id)!
+      const leases = new Leases(1, PARTITIONS, world.reader, world.columns)
+      leases.onGrant(
+        {
+          node: 1,
+          partition: number % 256,
+          epoch: 1,
+          term: 1,
+          sequence: 1,
+          askSentAt: 0,
+          validMs: 5000,
+          shards: [
+            {
+              campaign: number,
+              shard: 0,
+              grantedThousandths: 1e9,
+              voidThousandths: 0,
+              pacing: 1,
+              stopped: false,
+              scarce: false,
+              closed: false,
+              ...day,
+            },
+          ],
+        },
+        0,
+      )
+      world.now = clock
+      const answer = handleServe(world.auction, get(url(`format=json&placement=${PLACEMENT.id}`)))
+      const { impressionId } = (await answer.json()) as { impressionId: string }
+      // The first 48 bits of a UUIDv7 are its time.
+      expect(Number.parseInt(impressionId.replaceAll('-', '').slice(0, 12), 16)).toBe(expected)
+    })
+  }
 })
 
 test('a preflight is answered', () => {

@@ -71,16 +71,17 @@ export class TestEdge<Log extends EventLog> {
   readonly placements = new Map([[256, PLACEMENT]])
   readonly publishers = new Map([[256, PUBLISHER]])
   readonly reader = new CatalogReader()
+  readonly columns = newEdgeColumns()
   readonly edge: EdgeDependencies
   readonly auction: AuctionDependencies
   readonly requestCounts = new RequestCounts()
 
   constructor(
-    campaigns: readonly Campaign[],
+    readonly campaigns: readonly Campaign[],
     readonly log: Log,
   ) {
     const shared = newSharedColumns()
-    const columns = newEdgeColumns()
+    const { columns } = this
     const builder = new CatalogBuilder(shared)
     builder.apply(
       campaigns.map(campaign => ({ kind: 'campaign' as const, campaign, money: { stopped: null } })),
