@@ -22,6 +22,8 @@ export interface ClickPool {
   slow: number
   fastVariance: number
   slowVariance: number
+  /** Of the sums above, what was taken for chosen and never told: held, and no prediction that may be found wrong. */
+  supposed?: number
 }
 
 export function newClickPool(at: number): ClickPool {
@@ -29,15 +31,17 @@ export function newClickPool(at: number): ClickPool {
   return { minute, fresh: 0, freshVariance: 0, fast: 0, slow: 0, fastVariance: 0, slowVariance: 0 }
 }
 
-/** Money chosen at `at`, and its variance. */
+/** Money chosen at `at`, and its variance; of it, so much was taken for chosen and not told. */
 export function addToPool(
   pool: ClickPool,
   at: number,
   chosen: number,
   variance: number,
   calibration: Calibration,
+  supposed = 0,
 ): void {
   decayPool(pool, at, calibration)
+  if (supposed > 0) pool.supposed = (pool.supposed ?? 0) + supposed
   pool.fresh += chosen
   pool.freshVariance += variance
 }
@@ -64,7 +68,11 @@ export function decayPool(pool: ClickPool, now: number, calibration: Calibration
       pool.fastVariance = 0
       pool.slowVariance = 0
     }
-    observeDue(calibration, before - pool.fast - pool.slow)
+    const after = pool.fast + pool.slow
+    // Old and new of it decay together, as if it was of the pool's mean age.
+    const predicted = pool.supposed === undefined ? 1 : Math.max(0, 1 - pool.supposed / before)
+    observeDue(calibration, (before - after) * predicted)
+    if (pool.supposed !== undefined) pool.supposed *= after / before
   }
 }
 

@@ -57,6 +57,8 @@ export interface ShardAccount {
   variance: number
   /** What nodes had in hand of the epoch before, or of what was void, and dropped. */
   dropped: number
+  /** Of `chosen`, what nodes had in hand that were not heard of again. */
+  supposed: number
   /** Of the nodes that are known. */
   accounts: NodeAccount[]
   /** How many nodes may choose it, and which: see nodesFor. */
@@ -215,6 +217,7 @@ export function newShardAccount(campaign: number, shard: number): ShardAccount {
     impressions: 0,
     variance: 0,
     dropped: 0,
+    supposed: 0,
     accounts: [],
     spread: 1,
     turn: 0,

@@ -103,3 +103,32 @@ test('nothing is held for clicks of a day once none of them can count any more',
   expect(reserveTarget(shard, day, day.end + CLICK_LIFE_MS)).toBeGreaterThan(0)
   expect(reserveTarget(shard, day, day.end + LAST_CLICK_MS)).toBe(micros(0))
 })
+
+describe('what was taken for chosen and never told', () => {
+  const DAY_MS = 24 * 60 * MINUTE_MS
+  const CHOSEN = 100_000_000
+  /** Predictions that had to come true by a day later. */
+  const dueAfterADay = ({ shard, day }: ReturnType<typeof open>) => {
+    reserveTarget(shard, day, DAY_MS)
+    return shard.calibration!.due
+  }
+
+  test('is held like it, and is no prediction that clicks are held against', () => {
+    const told = open('cpc', 400_000)
+    reportChosen(told.shard, told.day, { epoch: 1, chosenThousandths: CHOSEN, variance: 0 }, 0)
+    const supposed = open('cpc', 400_000)
+    const report = { epoch: 1, chosenThousandths: 2 * CHOSEN, variance: 0, supposedThousandths: CHOSEN }
+    reportChosen(supposed.shard, supposed.day, report, 0)
+    reportChosen(supposed.shard, supposed.day, report, 1000)
+    const held = (of: typeof told) => reserveTarget(of.shard, of.day, 1000) * 1000 - of.day.leaseLeft
+    expect(held(supposed)).toBe(2 * held(told))
+    expect(dueAfterADay(supposed)).toBeCloseTo(dueAfterADay(told), -3)
+  })
+
+  test('where a lease drained, too', () => {
+    const { shard, day } = open('cpc', 400_000)
+    releaseLeases(shard, 0)
+    expect(reserveTarget(shard, day, DRAIN_MS + 1)).toBeGreaterThanOrEqual(400_000)
+    expect(dueAfterADay({ shard, day })).toBeCloseTo(0, 3)
+  })
+})

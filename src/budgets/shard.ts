@@ -34,6 +34,8 @@ export interface Shard {
   variance: number
   /** Of what drains, what nodes have told the treasury of this epoch that they will not choose with. */
   dropped?: number
+  /** Of `chosen`, what no node has told. */
+  supposed?: number
   calibration?: Calibration
   /** Days that may still be charged, the newest last. */
   days: ShardDay[]
@@ -64,6 +66,8 @@ export interface ChosenTotals {
   readonly chosenThousandths: number
   readonly variance: number
   readonly droppedThousandths?: number
+  /** Of what was chosen, what the treasury took for it: nodes had it in hand, and were not heard of again. */
+  readonly supposedThousandths?: number
 }
 
 /** Days are kept for charges of late clicks and for refunds that reopen the day. */
@@ -157,7 +161,9 @@ export function reportChosen(shard: Shard, day: ShardDay, report: ChosenTotals, 
   // What the lease does not cover was chosen with what drains.
   let drained = Math.max(0, chosen - day.leaseLeft)
   day.leaseLeft = Math.max(0, day.leaseLeft - chosen)
-  hold(shard, day, { chosen, variance }, at)
+  const supposedBefore = shard.supposed ?? 0
+  shard.supposed = Math.max(supposedBefore, report.supposedThousandths ?? 0)
+  hold(shard, day, { chosen, variance, supposed: shard.supposed - supposedBefore }, at)
   // A node that has it in hand has chosen nothing with it, and will not.
   const droppedBefore = shard.dropped ?? 0
   shard.dropped = Math.max(droppedBefore, report.droppedThousandths ?? 0)
@@ -174,14 +180,18 @@ export function reportChosen(shard: Shard, day: ShardDay, report: ChosenTotals, 
 function hold(
   shard: Shard,
   day: ShardDay,
-  { chosen, variance }: { readonly chosen: number; readonly variance: number },
+  {
+    chosen,
+    variance,
+    supposed,
+  }: { readonly chosen: number; readonly variance: number; readonly supposed: number },
   at: number,
 ): void {
   if (shard.model === 'cpm') holdRenders(day.renders, at, chosen)
   else {
     day.clicks ??= newClickPool(at)
     shard.calibration ??= newCalibration()
-    addToPool(day.clicks, at, chosen, variance, shard.calibration)
+    addToPool(day.clicks, at, chosen, variance, shard.calibration, supposed)
   }
 }
 
@@ -192,7 +202,10 @@ function endDraining(shard: Shard, day: ShardDay, now: number): void {
   delete day.drainingUntil
   // As if each of it was chosen at the last moment.
   const price = shard.amount * 1000
-  if (draining > 0) hold(shard, day, { chosen: draining, variance: draining * price }, drainingUntil)
+  if (draining > 0) {
+    const supposed = { chosen: draining, variance: draining * price, supposed: draining }
+    hold(shard, day, supposed, drainingUntil)
+  }
 }
 
 /**
@@ -204,6 +217,7 @@ export function openEpoch(shard: Shard, epoch: number, now: number, drainMs: num
   shard.chosen = 0
   shard.variance = 0
   shard.dropped = 0
+  shard.supposed = 0
   for (const day of shard.days) {
     drain(shard, day, now, drainMs)
   }

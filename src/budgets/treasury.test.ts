@@ -98,14 +98,17 @@ describe('a node that was silent for longer than its lease', () => {
     for (let now = 0; now <= 1000; now += 250) talk(now)
     expect(node.left(lease(), 1000)).toBe(3 * PRICE)
     const late = treasury.round(1001).grants
-    for (let now = 2000; now < SILENT_UNTIL; now += 1000) treasury.chosenSince(now)
-    return { view, treasury, node, lease, talk, late }
+    let told: ReturnType<typeof treasury.chosenSince> = null
+    for (let now = 2000; now < SILENT_UNTIL; now += 1000) told = treasury.chosenSince(now) ?? told
+    return { view, treasury, node, lease, talk, late, told }
   }
 
   test('has nothing left to choose with: that was taken for chosen', () => {
-    const { node, lease, talk } = silence()
+    const { node, lease, talk, told } = silence()
     for (let now = SILENT_UNTIL; now < SILENT_UNTIL + 2000; now += 250) talk(now)
     expect(node.left(lease(), SILENT_UNTIL + 2000)).toBe(0)
+    const [of] = told!.shards
+    expect([of!.chosenThousandths, of!.supposedThousandths]).toEqual([3 * PRICE, 3 * PRICE])
   })
 
   test('chooses with what it is granted anew, and tells that from the start', () => {

@@ -174,7 +174,7 @@ export class Treasury {
     if (isSecond) this.ratedAt = now
     const shards: ChosenRecord['shards'][number][] = []
     for (const shard of this.active) {
-      const { campaign, chosen, impressions, variance, dropped } = shard
+      const { campaign, chosen, impressions, variance, dropped, supposed } = shard
       if (isSecond) {
         observe(shard, Math.min(10, passed / 1000))
         this.respread(shard)
@@ -204,6 +204,7 @@ export class Treasury {
           chosenThousandths: chosen,
           variance,
           droppedThousandths: dropped,
+          supposedThousandths: supposed,
         })
       }
     }
@@ -418,6 +419,7 @@ export class Treasury {
         const unspent = Math.max(0, unspentOf(account))
         shard.accounts = shard.accounts.filter(other => other !== account)
         shard.chosen += unspent
+        shard.supposed += unspent
         const view = this.view(shard.campaign)
         // As if it was chosen impression by impression, whose clicks come by chance.
         if (view?.model === 'cpc') shard.variance += unspent * view.price

@@ -114,6 +114,8 @@ export interface ChosenRecord {
     readonly variance: number
     /** What nodes had in hand of the epoch before and dropped. Absent in older logs. */
     readonly droppedThousandths?: number
+    /** Of what was chosen, what nodes had in hand that were not heard of again. Absent in older logs. */
+    readonly supposedThousandths?: number
   }[]
 }
 
