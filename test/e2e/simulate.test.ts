@@ -16,6 +16,7 @@ const Figures = z.object({
   seed: z.number(),
   overbilledMicros: z.number(),
   givenAwayShare: z.number(),
+  reversedShare: z.number(),
   deliveredShare: z.number(),
   strandedMicros: z.number(),
   stopMs: z.object({ p50: z.number(), p99: z.number(), max: z.number() }),
@@ -24,6 +25,7 @@ const Figures = z.object({
   charges: z.number(),
   nodes: z.number(),
   campaigns: z.number(),
+  faults: z.record(z.string(), z.number()),
 })
 
 async function simulate(...args: readonly string[]) {
@@ -73,6 +75,8 @@ test('one seed is one run, the same to the byte in two processes, with a page or
   const html = readFileSync(page, 'utf8')
   expect(html.match(/<svg/g)!.length).toBeGreaterThan(4)
   expect(html).toContain('--scenario everything-at-once --seed 7 --nodes 3')
+  expect(figures.faults['messageLost']).toBeGreaterThan(0)
+  expect(html).toContain(`message lost ${figures.faults['messageLost']!.toLocaleString('en')}`)
   expect(html).not.toContain('NaN')
   expect(html).not.toMatch(/<script|(?:src|href)=/)
 }, 60_000)
@@ -88,6 +92,8 @@ test('many seeds over many processes come to one object, with the figures of eac
   expect(all.runs.map(({ seed }) => seed)).toEqual([3, 4, 5])
   expect(all.runs[1]).toEqual(Figures.parse(JSON.parse(alone.out)))
   expect(all.charges).toBe(all.runs.reduce((sum, { charges }) => sum + charges, 0))
+  const lost = ({ faults }: z.infer<typeof Figures>) => faults['messageLost']!
+  expect(lost(all)).toBe(all.runs.reduce((sum, run) => sum + lost(run), 0))
   expect(all.givenAwayShare).toBe(Math.max(...all.runs.map(run => run.givenAwayShare)))
   expect(existsSync(page)).toBe(true)
 }, 60_000)
