@@ -131,13 +131,19 @@ guarantee(
       return { path, answered }
     }
     const { path, answered } = await pay('three', [30, 10, 20])
-    await pay('another', [7])
+    const another = await pay('another', [7])
     const first = await farthing.must(200, 'GET', `${path}?limit=2`)
     const second = await farthing.must(200, 'GET', `${path}?limit=2&cursor=${first.nextCursor}`)
     expect([first.items.length, second.items.length, second.nextCursor]).toEqual([2, 1, null])
     const listed: Json[] = [...first.items, ...second.items]
     expect(listed.map(({ amountMicros }) => amountMicros)).toEqual([30, 10, 20])
-    for (const [i, deposit] of listed.entries()) expect(answered[i]).toMatchObject(deposit)
+    for (const [i, deposit] of listed.entries()) {
+      expect(answered[i]).toMatchObject(deposit)
+      expect(await farthing.must(200, 'GET', `${path}/${deposit.id}`)).toEqual(deposit)
+    }
+    for (const id of [another.answered[0].id, 'dep_zzz', 'dep_0', 'x']) {
+      expect((await farthing.call('GET', `${path}/${id}`)).status).toBe(404)
+    }
   },
 )
 
@@ -172,6 +178,7 @@ guarantee('every path of the document answers to what it names, with no field mi
   await farthing.chargeIn(served.impressionId, 'charged')
   const key = await farthing.must(201, 'POST', '/v1/keys', { role: 'reader' })
   const entries = await farthing.must(200, 'GET', '/v1/ledger/entries?limit=200')
+  const deposits = await farthing.must(200, 'GET', `/v1/advertisers/${scene.advertiserId}/deposits`)
   const ids: Record<string, string> = {
     '/v1/keys/{id}': key.id,
     '/v1/advertisers/{id}': scene.advertiserId,
@@ -190,7 +197,10 @@ guarantee('every path of the document answers to what it names, with no field mi
     const { get } = operations
     if (get === undefined || !/^\/(v1|aggregates)/.test(path)) continue
     const prefix = Object.keys(ids).find(known => path.startsWith(known))
-    const filled = prefix === undefined ? path : path.replace(/\{\w+\}/, ids[prefix]!)
+    const filled =
+      prefix === undefined
+        ? path
+        : path.replace(/\{\w+\}/, ids[prefix]!).replace('{depositId}', deposits.items[0].id)
     const query = path.startsWith('/aggregates') ? `?ad_id=${scene.adId}` : ''
     const answer = await farthing.call('GET', `${filled}${query}${path === '/aggregates' ? day : ''}`)
     asked++

@@ -38,6 +38,12 @@ describe('who may', () => {
       { admin: 200, advertiser: 200, reader: 200, everyReader: 200, rival: 404, publisher: 403, ingest: 403 },
     ],
     [
+      'GET',
+      '/v1/advertisers/$advertiser/deposits/dep_1',
+      undefined,
+      { admin: 404, advertiser: 404, reader: 404, everyReader: 404, rival: 404, publisher: 403, ingest: 403 },
+    ],
+    [
       'POST',
       '/v1/advertisers/$advertiser/deposits',
       { amountMicros: 5 },

@@ -1,4 +1,5 @@
 import * as bodies from '../../campaigns/edit-schemas.ts'
+import { parseId } from '../../core/ids.ts'
 import { adminOnly, notThere, readScope, writeScope } from './access.ts'
 import * as answers from './answers.ts'
 import type { ControlDeps } from './deps.ts'
@@ -253,6 +254,28 @@ function depositRoutes(routes: Routes, deps: ControlDeps): void {
         readScope(call.principal, 'advertiser'),
       )
       return json(200, await deps.queries.deposits(found.number, limit, cursor))
+    },
+  )
+  routes.add(
+    {
+      method: 'get',
+      path: `${path}/{depositId}`,
+      tag: ACCOUNTS,
+      summary: 'One deposit',
+      roles: 'admin; advertiser and reader their own',
+      answer: { status: 200, description: 'The deposit', schema: answers.deposit },
+    },
+    async call => {
+      call.query.done()
+      const scope = readScope(call.principal, 'advertiser')
+      const found = await findEntity(deps, 'advertiser', call.param('id'), scope)
+      const id = call.param('depositId')
+      const number = parseId('deposit', id)
+      // The first behind the number before it: the list's index finds it.
+      const page = number === null ? null : await deps.queries.deposits(found.number, 1, String(number - 1))
+      const deposit = answers.deposit.safeParse(page?.items[0]).data
+      if (deposit?.id !== id) throw notThere('deposit')
+      return json(200, deposit)
     },
   )
   routes.add(
