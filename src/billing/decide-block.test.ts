@@ -170,6 +170,23 @@ test('a refund of an impression that is reserved closes its block first', async 
   expect(sizes()).toEqual([3])
 })
 
+test('a refund finds the block of its impression, however late that closed and whatever came behind it', async () => {
+  for (let i = 0; i < 5; i++) {
+    await decided(2)
+    await idle(3000)
+  }
+  const [first] = await decided(3)
+  world.now += 3 * 86_400_000
+  await world.restart()
+  for (let i = 0; i < 5; i++) {
+    await idle(3000)
+    await decided(2)
+  }
+  const refunds = () => world.count('entry WHERE kind = 3')
+  await world.command('refund', null, { eventId: first, reason: 'a mistake' })
+  expect(refunds()).toBe(1)
+})
+
 test('blocks are of one second where the log does not say that they take in two', () => {
   const partition = new Partition(0, newHead(), new Bits(() => null))
   const take = (said: EpochOpenedRecord) => {

@@ -1,21 +1,12 @@
 import { type BlockItem, findItem } from '../../billing/block.ts'
 import type { Changes } from '../../billing/changes.ts'
 import type { ChargeFacts } from '../../billing/decide-command.ts'
-import { CHAIN_STRIDE, EntryKind, type EntryRow } from '../../billing/entry.ts'
+import { EntryKind, type EntryRow } from '../../billing/entry.ts'
 import type { Partition } from '../../billing/partition.ts'
 import { hash32 } from '../../core/bytes.ts'
 import { parseUuid, readImpressionKey } from '../../core/ids.ts'
+import { entriesAround } from './entries-around.ts'
 import type { SqliteStore } from './store.ts'
-
-/** An impression is charged within ten minutes of its choice; the log may be behind by a few. */
-const RENDERED_WITHIN_MS = 15 * 60_000
-/** A partition's time may be behind its edges': up to a jump that is not logged yet, and a tick. */
-const BEHIND_MS = 2 * 60_000
-
-/** Between which seconds the block of an impression may be. */
-export function blockSeconds(chosenAt: number): { from: number; to: number } {
-  return { from: chosenAt - BEHIND_MS, to: chosenAt + RENDERED_WITHIN_MS }
-}
 
 interface StoredEntry {
   kind: number
@@ -91,16 +82,16 @@ function chargedImpression(
   }
   const blocks: Uint8Array[] = []
   for (const { items } of changes.entries) if (items !== null) blocks.push(items)
-  const { from, to } = blockSeconds(chosenAt)
+  const around = entriesAround((sql, ...values) => store.first(sql, values), partition.number, chosenAt)
   const rows = store.all<{ items: Uint8Array }>(
     `SELECT items FROM entry WHERE number BETWEEN ? AND ? AND kind = ? AND received_at BETWEEN ? AND ?`,
     [
-      partition.number * CHAIN_STRIDE,
-      (partition.number + 1) * CHAIN_STRIDE - 1,
+      around.first,
+      around.last,
       EntryKind.impressions,
       // A block is found by the second whose impressions it holds: it may close much later.
-      from,
-      to,
+      around.from,
+      around.to,
     ],
   )
   for (const row of rows) blocks.push(row.items)

@@ -1,16 +1,14 @@
 import { type BlockItem, findItem } from '../../billing/block.ts'
-import { CHAIN_STRIDE, EntryKind } from '../../billing/entry.ts'
+import { EntryKind } from '../../billing/entry.ts'
 import { EventKind } from '../../billing/transition.ts'
 import { hash32 } from '../../core/bytes.ts'
 import { formatId, parseUuid, readImpressionKey } from '../../core/ids.ts'
 import { rfc3339 } from '../../core/time.ts'
 import { reasonName } from '../../records/reasons.ts'
-import { blockSeconds } from './find-charge.ts'
+import { entriesAround } from './entries-around.ts'
 import { inSnapshot } from './queries-snapshot.ts'
 import type { ReadStore } from './read-store.ts'
 
-/** Blocks of one second close together, one for each currency; ISO 4217 has fewer than these. */
-const CURRENCIES_MAX = 256
 /** Repeats with other content are of a kind of their own, see billing/decide.ts. */
 const CONFLICT = 10
 
@@ -165,16 +163,16 @@ function billableKind(store: ReadStore, campaign: number): EventKind | null {
 }
 
 function chargedImpression(store: ReadStore, partition: number, impressionId: Uint8Array, chosenAt: number) {
-  const { from, to } = blockSeconds(chosenAt)
+  const around = entriesAround((sql, ...values) => store.one(sql, ...values), partition, chosenAt)
   // By the second that the block is of: it may have closed at the next start of the process, days later.
   const blocks = store.each<{ items: Uint8Array; at: number }>(
     `SELECT items, at FROM entry
      WHERE number BETWEEN ? AND ? AND kind = ? AND received_at BETWEEN ? AND ? ORDER BY number`,
-    firstEntryFrom(store, partition, from),
-    firstEntryFrom(store, partition, to) + CURRENCIES_MAX,
+    around.first,
+    around.last,
     EntryKind.impressions,
-    from,
-    to,
+    around.from,
+    around.to,
   )
   for (const { items, at } of blocks) {
     const item = findItem(items, impressionId)
@@ -188,24 +186,4 @@ function chargedImpression(store: ReadStore, partition: number, impressionId: Ui
     if (item !== null) return { item, closedAt: null }
   }
   return null
-}
-
-/**
- * The number of the first entry of a chain that was made at a time or later, or the one after its last. A chain's
- * numbers are dense and its times never go back, so that it is its own index: one on `at` would cost each charge.
- */
-function firstEntryFrom(store: ReadStore, partition: number, time: number): number {
-  let low = partition * CHAIN_STRIDE + 1
-  const last = store.one<{ number: number }>(
-    'SELECT number FROM entry WHERE number < ? ORDER BY number DESC LIMIT 1',
-    low - 1 + CHAIN_STRIDE,
-  )
-  let high = Math.max(low, (last?.number ?? 0) + 1)
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2)
-    const row = store.one<{ at: number }>('SELECT at FROM entry WHERE number = ?', middle)
-    if (row !== null && row.at < time) low = middle + 1
-    else high = middle
-  }
-  return low
 }

@@ -202,6 +202,10 @@ export class SqliteStore {
     return this.statements.all(sql, values)
   }
 
+  first<T>(sql: string, values: (string | number | null)[]): T | null {
+    return this.all<T>(sql, values)[0] ?? null
+  }
+
   close(): void {
     this.statements.close()
     this.db.close()
