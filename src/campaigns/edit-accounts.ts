@@ -3,6 +3,7 @@ import type { Outcome } from '../core/outcome.ts'
 import { rfc3339 } from '../core/time.ts'
 import type { Command } from '../records/events.ts'
 import type { Advertiser, Placement, Publisher } from './campaign.ts'
+import { check } from './check-body.ts'
 import * as schemas from './edit-schemas.ts'
 import {
   created,
@@ -20,7 +21,7 @@ import {
 } from './edit-shared.ts'
 
 export function createAdvertiser(body: unknown, context: EditContext): Outcome<Edit> {
-  const checked = schemas.check(schemas.advertiserBody, body)
+  const checked = check(schemas.advertiserBody, body)
   if (!checked.ok) return malformed(checked)
   const number = context.nextNumber('advertiser')
   const { name, email, currency, creditLimitMicros, verified } = checked.value
@@ -54,7 +55,7 @@ const ADVERTISER_FIXED: Fixed = {
 }
 
 export function createPublisher(body: unknown, context: EditContext): Outcome<Edit> {
-  const checked = schemas.check(schemas.publisherBody, body)
+  const checked = check(schemas.publisherBody, body)
   if (!checked.ok) return malformed(checked)
   const number = context.nextNumber('publisher')
   const id = formatId('publisher', number)
@@ -95,7 +96,7 @@ function publisherFields(from: PublisherFields): PublisherFields {
 }
 
 export function createPlacement(directory: Directory, body: unknown, context: EditContext): Outcome<Edit> {
-  const checked = schemas.check(schemas.placementBody, body)
+  const checked = check(schemas.placementBody, body)
   if (!checked.ok) return malformed(checked)
   const owner = parseId('publisher', checked.value.publisherId)
   if (owner === null || directory.get('publisher', owner) === undefined)

@@ -4,6 +4,7 @@ import { accepted, type Outcome, type Refusal, refused } from '../core/outcome.t
 import { rfc3339 } from '../core/time.ts'
 import type { Command } from '../records/events.ts'
 import type { Ad, Campaign } from './campaign.ts'
+import { check, isObject } from './check-body.ts'
 import * as schemas from './edit-schemas.ts'
 import {
   created,
@@ -27,7 +28,7 @@ import {
 const CAMPAIGN_BYTES_MAX = 786_432
 
 export function createCampaign(directory: Directory, body: unknown, context: EditContext): Outcome<Edit> {
-  const checked = schemas.check(schemas.campaignBody, body)
+  const checked = check(schemas.campaignBody, body)
   if (!checked.ok) return malformed(checked)
   const { advertiserId, ads, ...fields } = checked.value
   const owner = parseId('advertiser', advertiserId)
@@ -98,7 +99,7 @@ export function pauseCampaign(
 export function addAd(directory: Directory, command: Command, context: EditContext): Outcome<Edit> {
   const current = found(directory, 'campaign', command.target)
   if (current === undefined) return notThere('campaign')
-  const checked = schemas.check(schemas.adBody, command.body)
+  const checked = check(schemas.adBody, command.body)
   if (!checked.ok) return malformed(checked)
   if (current.archived) return archived()
   if (current.ads.filter(ad => ad.status !== 'archived').length >= schemas.ADS_MAX) {
@@ -114,8 +115,8 @@ export function addAd(directory: Directory, command: Command, context: EditConte
 /** Target is the campaign; the body `{ adId, patch }`. */
 export function patchAd(directory: Directory, command: Command, context: EditContext): Outcome<Edit> {
   const current = found(directory, 'campaign', command.target)
-  const adId = schemas.isObject(command.body) ? command.body['adId'] : undefined
-  const patch = schemas.isObject(command.body) ? command.body['patch'] : undefined
+  const adId = isObject(command.body) ? command.body['adId'] : undefined
+  const patch = isObject(command.body) ? command.body['patch'] : undefined
   const ad = current?.ads.find(candidate => candidate.id === adId)
   if (current === undefined || ad === undefined) return notThere('ad')
   if (current.archived || ad.status === 'archived') return archived()

@@ -4,6 +4,7 @@ import { accepted, type Outcome, type Refusal, refused } from '../core/outcome.t
 import { rfc3339 } from '../core/time.ts'
 import type { Command } from '../records/events.ts'
 import type { ApiKey } from './campaign.ts'
+import { check } from './check-body.ts'
 import * as schemas from './edit-schemas.ts'
 import {
   accountNumber,
@@ -19,7 +20,7 @@ import {
 } from './edit-shared.ts'
 
 export function createKey(directory: Directory, body: unknown, context: EditContext): Outcome<Edit> {
-  const checked = schemas.check(schemas.keyCommand, body)
+  const checked = check(schemas.keyCommand, body)
   if (!checked.ok) return malformed(checked)
   const { role, accountId, secretHash } = checked.value
   const fault = keyAccountFault(role, accountId)

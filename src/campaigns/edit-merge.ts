@@ -1,4 +1,4 @@
-import { isObject } from './edit-schemas.ts'
+import { isObject } from './check-body.ts'
 
 /** JSON Merge Patch, RFC 7396 section 2: null removes a member, objects merge, all else replaces. */
 export function mergePatch(target: unknown, patch: unknown): unknown {

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { MICROS_MAX } from '../core/money.ts'
-import type { FieldError } from '../core/outcome.ts'
 import { COUNTRIES, COUNTRIES_ALPHA_2, CURRENCIES } from './edit-codes.ts'
 import { landingDomain, leadsToPrivateHost, webUrlFault } from './landing-url.ts'
 
@@ -304,79 +303,4 @@ export function adomainOf(body: AdBody): readonly string[] {
   if (body.adomain !== undefined) return body.adomain
   const domain = landingDomain(body.landingUrl)
   return domain === null ? [] : [domain]
-}
-
-export type Checked<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly status: 400 | 422; readonly errors: readonly FieldError[] }
-
-/** 400 where the form is broken, 422 where only rules are. `at` is put before each path. */
-export function check<S extends z.ZodType>(schema: S, body: unknown, at = ''): Checked<z.output<S>> {
-  const result = schema.safeParse(body)
-  if (result.success) return { ok: true, value: result.data }
-  const issues = result.error.issues
-  const status = issues.every(issue => issue.code === 'custom' && issue.params?.['rule'] === true) ? 422 : 400
-  return { ok: false, status, errors: issues.flatMap(issue => fieldErrors(issue, at)) }
-}
-
-function fieldErrors(issue: z.core.$ZodIssue, at: string): FieldError[] {
-  const path = formatPath(issue.path, at)
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map(key => ({ path: join(path, key), message: 'unknown field' }))
-  }
-  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
-    return [{ path, message: 'is required' }]
-  }
-  return [{ path, message: issue.message }]
-}
-
-/** `['ads', 0, 'creative']` as `ads[0].creative`. */
-function formatPath(path: readonly PropertyKey[], at: string): string {
-  return path.reduce<string>(
-    (sum, part) => (typeof part === 'number' ? `${sum}[${part}]` : join(sum, String(part))),
-    at,
-  )
-}
-
-function join(path: string, key: string): string {
-  return path === '' ? key : `${path}.${key}`
-}
-
-/** For the edge, before an edit enters the log: what is wrong with the zone that a body names, or null. */
-export function zoneFault(body: unknown): FieldError | null {
-  if (!isObject(body) || !isObject(body['schedule'])) return null
-  const zone = body['schedule']['timeZone']
-  if (typeof zone !== 'string' || isTimeZone(zone)) return null
-  return { path: 'schedule.timeZone', message: 'must be an IANA time zone' }
-}
-
-export function isTimeZone(zone: string): boolean {
-  if (!/^[A-Za-z]/.test(zone)) return false
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone })
-    return true
-  } catch {
-    return false
-  }
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/**
- * Members of a patch that are null, not in the current document, and not known to the schema: a merge alone would drop
- * them unseen.
- */
-export function unknownNulls(schema: z.ZodType, current: unknown, patch: unknown): readonly FieldError[] {
-  const result = schema.safeParse(patch)
-  if (result.success) return []
-  return result.error.issues
-    .filter(issue => issue.code === 'unrecognized_keys')
-    .flatMap(issue => fieldErrors(issue, ''))
-    .filter(error => valueAt(patch, error.path) === null && valueAt(current, error.path) === undefined)
-}
-
-function valueAt(value: unknown, path: string): unknown {
-  return path.split('.').reduce<unknown>((at, key) => (isObject(at) ? at[key] : undefined), value)
 }

@@ -3,8 +3,8 @@ import { accepted, type FieldError, type Outcome, type Refusal, refused } from '
 import type { EntityTable } from '../ports/control.ts'
 import type { Command } from '../records/events.ts'
 import type { Advertiser, ApiKey, Campaign, Placement, Publisher } from './campaign.ts'
+import { check, isObject, unknownNulls } from './check-body.ts'
 import { mergePatch } from './edit-merge.ts'
-import * as schemas from './edit-schemas.ts'
 
 export interface Entities {
   readonly advertiser: Advertiser
@@ -52,21 +52,21 @@ export const FIXED: Fixed = {
   version: 'cannot be changed',
 }
 
-export function merge<S extends Parameters<typeof schemas.check>[0]>(
+export function merge<S extends Parameters<typeof check>[0]>(
   current: unknown,
   patch: unknown,
   fixed: Fixed,
   schema: S,
 ): Outcome<ReturnType<S['parse']>> {
-  if (!schemas.isObject(patch))
+  if (!isObject(patch))
     return refused(400, 'A patch is a JSON object.', [{ path: '', message: 'must be an object' }])
   const errors: FieldError[] = Object.keys(patch)
     .filter(key => Object.hasOwn(fixed, key))
     .map(path => ({ path, message: fixed[path]! }))
   if (errors.length > 0) return refused(422, 'The patch names fields that it cannot change.', errors)
   // A member that the schema does not have would vanish unseen where its value is null.
-  const checked = schemas.check(schema, mergePatch(current, patch))
-  const unknown = schemas.unknownNulls(schema, current, patch)
+  const checked = check(schema, mergePatch(current, patch))
+  const unknown = unknownNulls(schema, current, patch)
   if (!checked.ok) return malformed({ status: checked.status, errors: [...checked.errors, ...unknown] })
   if (unknown.length > 0) return malformed({ status: 400, errors: unknown })
   return accepted(checked.value as ReturnType<S['parse']>)

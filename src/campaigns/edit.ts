@@ -3,6 +3,7 @@ import { hash32 } from '../core/bytes.ts'
 import { partitionOf } from '../core/ids.ts'
 import { type Outcome, refused } from '../core/outcome.ts'
 import type { Command } from '../records/events.ts'
+import { isObject } from './check-body.ts'
 import {
   createAdvertiser,
   createPlacement,
@@ -13,7 +14,6 @@ import {
 } from './edit-accounts.ts'
 import { addAd, createCampaign, patchAd, patchCampaign, pauseCampaign } from './edit-campaigns.ts'
 import { createKey, deleteKey } from './edit-keys.ts'
-import { isObject } from './edit-schemas.ts'
 import { accountNumber, type Directory, type Edit, type EditContext, parseAccount } from './edit-shared.ts'
 
 export {

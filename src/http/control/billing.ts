@@ -1,4 +1,5 @@
-import { isObject, refundBody } from '../../campaigns/edit-schemas.ts'
+import { isObject } from '../../campaigns/check-body.ts'
+import { refundBody } from '../../campaigns/edit-schemas.ts'
 import { parseId } from '../../core/ids.ts'
 import { HttpProblem } from '../problem.ts'
 import { adminOnly, notThere, owns, readScope, type Scope, scopeOf } from './access.ts'

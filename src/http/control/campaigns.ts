@@ -1,3 +1,4 @@
+import { isObject } from '../../campaigns/check-body.ts'
 import * as bodies from '../../campaigns/edit-schemas.ts'
 import { parseId } from '../../core/ids.ts'
 import { HttpProblem } from '../problem.ts'
@@ -261,7 +262,7 @@ async function listAds(deps: ControlDeps, scope: Scope, limit: number, cursor: s
   const owner = scope.kind === 'all' ? null : scope.number
   while (ads.length <= limit) {
     const page = await deps.queries.list('campaign', { owner }, CAMPAIGNS_READ, after)
-    for (const campaign of page.items) if (bodies.isObject(campaign)) ads.push(...adsOf(campaign))
+    for (const campaign of page.items) if (isObject(campaign)) ads.push(...adsOf(campaign))
     after = page.nextCursor
     if (after === null) break
   }
@@ -284,9 +285,8 @@ export async function findAd(
   const campaignNumber = number === null ? null : await deps.campaignOfAd(number)
   if (number === null || campaignNumber === null) throw notThere('ad')
   const entity = await deps.queries.entity('campaign', campaignNumber)
-  const advertiserId = bodies.isObject(entity) ? entity['advertiserId'] : undefined
-  if (!bodies.isObject(entity) || (scope.kind !== 'all' && scope.account !== advertiserId))
-    throw notThere('ad')
+  const advertiserId = isObject(entity) ? entity['advertiserId'] : undefined
+  if (!isObject(entity) || (scope.kind !== 'all' && scope.account !== advertiserId)) throw notThere('ad')
   const ad = adsOf(entity).find(candidate => candidate['id'] === id)
   if (ad === undefined) throw notThere('ad')
   return { number, ad, campaign: { id: String(entity['id']), number: campaignNumber, entity } }
@@ -295,5 +295,5 @@ export async function findAd(
 function adsOf(campaign: Record<string, unknown>): readonly Record<string, unknown>[] {
   const ads = campaign['ads']
   if (!Array.isArray(ads)) return []
-  return ads.filter(bodies.isObject).map(ad => ({ ...ad, campaignId: campaign['id'] }))
+  return ads.filter(isObject).map(ad => ({ ...ad, campaignId: campaign['id'] }))
 }

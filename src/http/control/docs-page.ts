@@ -1,5 +1,5 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import { isObject } from '../../campaigns/edit-schemas.ts'
+import { isObject } from '../../campaigns/check-body.ts'
 import { GUIDE } from './docs-guide.ts'
 import { asFields, example, type Fields, outline } from './docs-schema.ts'
 

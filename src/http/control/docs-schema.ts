@@ -1,4 +1,4 @@
-import { isObject } from '../../campaigns/edit-schemas.ts'
+import { isObject } from '../../campaigns/check-body.ts'
 
 export type Fields = Readonly<Record<string, unknown>>
 

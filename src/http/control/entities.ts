@@ -1,4 +1,4 @@
-import { isObject } from '../../campaigns/edit-schemas.ts'
+import { isObject } from '../../campaigns/check-body.ts'
 import { type EntityNumber, parseId, partitionOf } from '../../core/ids.ts'
 import type { EntityTable } from '../../ports/control.ts'
 import { HttpProblem } from '../problem.ts'

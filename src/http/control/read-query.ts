@@ -1,4 +1,5 @@
-import { isTimeZone, parseTime } from '../../campaigns/edit-schemas.ts'
+import { isTimeZone } from '../../campaigns/check-body.ts'
+import { parseTime } from '../../campaigns/edit-schemas.ts'
 import type { FieldError } from '../../core/outcome.ts'
 import { HttpProblem } from '../problem.ts'
 

@@ -1,6 +1,6 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { z } from 'zod'
-import { type Checked, check, zoneFault } from '../../campaigns/edit-schemas.ts'
+import { type Checked, check, zoneFault } from '../../campaigns/check-body.ts'
 import { HttpProblem } from '../problem.ts'
 import type { Principal } from './access.ts'
 import * as answers from './answers.ts'

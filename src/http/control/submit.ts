@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
+import { isObject } from '../../campaigns/check-body.ts'
 import { commandPartition, type EditCommand } from '../../campaigns/edit.ts'
-import { isObject } from '../../campaigns/edit-schemas.ts'
 import { hash32, utf8 } from '../../core/bytes.ts'
 import type { EntityNumber } from '../../core/ids.ts'
 import type { FieldError } from '../../core/outcome.ts'

@@ -1,0 +1,117 @@
+import type { z } from 'zod'
+import type { FieldError } from '../core/outcome.ts'
+
+export type Checked<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly status: 400 | 422; readonly errors: readonly FieldError[] }
+
+/** 400 where the form is broken, 422 where only rules are. `at` is put before each path. */
+export function check<S extends z.ZodType>(schema: S, body: unknown, at = ''): Checked<z.output<S>> {
+  const result = schema.safeParse(body, { error: messageOf })
+  if (result.success) return { ok: true, value: result.data }
+  const { issues } = result.error
+  const status = issues.every(issue => issue.code === 'custom' && issue.params?.['rule'] === true) ? 422 : 400
+  return { ok: false, status, errors: withoutRepeats(issues.flatMap(issue => fieldErrors(issue, at))) }
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  array: 'an array',
+  boolean: 'true or false',
+  int: 'an integer',
+  number: 'a number',
+  object: 'an object',
+  string: 'a text',
+}
+/** What the limits of a value count; of numbers nothing but themselves. */
+const UNITS: Readonly<Record<string, string>> = { array: 'item', string: 'character' }
+
+/** What is said of a field where its schema says nothing: as the schemas do, `must ...`. */
+function messageOf(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      if (issue.input === undefined) return 'is required'
+      return `must be ${TYPES[issue.expected] ?? issue.expected}`
+    case 'too_small':
+      return limit(issue.origin, 'at least', issue.minimum)
+    case 'too_big':
+      return limit(issue.origin, 'at most', issue.maximum)
+    case 'invalid_value':
+      return `must be ${issue.values.length === 1 ? '' : 'one of '}${issue.values.join(', ')}`
+    default:
+      return undefined
+  }
+}
+
+function limit(of: string, bound: string, value: number | bigint): string {
+  const unit = UNITS[of]
+  return unit === undefined
+    ? `must be ${bound} ${value}`
+    : `must have ${bound} ${value} ${unit}${value === 1 ? '' : 's'}`
+}
+
+function fieldErrors(issue: z.core.$ZodIssue, at: string): FieldError[] {
+  const path = formatPath(issue.path, at)
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map(key => ({ path: join(path, key), message: 'unknown field' }))
+  }
+  return [{ path, message: issue.message }]
+}
+
+/** An integer that is too large is too large a number, too. */
+function withoutRepeats(errors: readonly FieldError[]): FieldError[] {
+  return errors.filter(
+    ({ path, message }, i) =>
+      errors.findIndex(other => other.path === path && other.message === message) === i,
+  )
+}
+
+/** `['ads', 0, 'creative']` as `ads[0].creative`. */
+function formatPath(path: readonly PropertyKey[], at: string): string {
+  return path.reduce<string>(
+    (sum, part) => (typeof part === 'number' ? `${sum}[${part}]` : join(sum, String(part))),
+    at,
+  )
+}
+
+function join(path: string, key: string): string {
+  return path === '' ? key : `${path}.${key}`
+}
+
+/** For the edge, before an edit enters the log: what is wrong with the zone that a body names, or null. */
+export function zoneFault(body: unknown): FieldError | null {
+  if (!isObject(body) || !isObject(body['schedule'])) return null
+  const zone = body['schedule']['timeZone']
+  if (typeof zone !== 'string' || isTimeZone(zone)) return null
+  return { path: 'schedule.timeZone', message: 'must be an IANA time zone' }
+}
+
+export function isTimeZone(zone: string): boolean {
+  if (!/^[A-Za-z]/.test(zone)) return false
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone })
+    return true
+  } catch {
+    return false
+  }
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/**
+ * Members of a patch that are null, not in the current document, and not known to the schema: a merge alone would drop
+ * them unseen.
+ */
+export function unknownNulls(schema: z.ZodType, current: unknown, patch: unknown): readonly FieldError[] {
+  const result = schema.safeParse(patch)
+  if (result.success) return []
+  return result.error.issues
+    .filter(issue => issue.code === 'unrecognized_keys')
+    .flatMap(issue => fieldErrors(issue, ''))
+    .filter(error => valueAt(patch, error.path) === null && valueAt(current, error.path) === undefined)
+}
+
+function valueAt(value: unknown, path: string): unknown {
+  return path.split('.').reduce<unknown>((at, key) => (isObject(at) ? at[key] : undefined), value)
+}
