@@ -23,6 +23,7 @@ import { TOKEN_KEPT_MS } from './floor.ts'
 import { budgetOf, comingDay } from './money-of.ts'
 import { Outgoing } from './outgoing.ts'
 import type { Partition } from './partition.ts'
+import { checkSameLog } from './same-log.ts'
 
 /** A row of the outbox: one effect as JSON, or ingested events end to end, numbered from `sequence` to `last`. */
 export interface Unsent {
@@ -131,6 +132,7 @@ export class Decider {
     this.timer = options.timer ?? options.clock
     this.outgoing = new Outgoing(options)
     this.positions = options.store.takeOver()
+    checkSameLog(options.log, this.positions, options.hashOf)
     this.partitions = this.positions.map(({ partition }) => options.store.load(partition))
     this.treasuries = this.partitions.map(() => null)
   }

@@ -21,6 +21,11 @@ export interface Batch {
   }[]
 }
 
+/** What is on disk is not what it should be: nothing is decided on it, and somebody has to look. The message says what. */
+export class BooksRefused extends Error {
+  override name = 'BooksRefused'
+}
+
 /** Another owner has moved the offset: what this one knows is not true any more, and must be dropped. */
 export class Fenced extends Error {
   override name = 'Fenced'

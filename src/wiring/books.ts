@@ -9,8 +9,10 @@ import { verify } from '../adapters/sqlite/queries-ledger.ts'
 import { ReadStore } from '../adapters/sqlite/read-store.ts'
 import { SqliteStore } from '../adapters/sqlite/store.ts'
 import { Decider } from '../billing/decider.ts'
+import { checkSameLog } from '../billing/same-log.ts'
 import { readFlags, UsageError } from '../config.ts'
 import type { EventLog } from '../ports/event-log.ts'
+import { BooksRefused } from '../ports/store.ts'
 import { PARTITIONS } from './embedded.ts'
 
 /** `farthing verify`: goes through the whole ledger of a stopped installation. */
@@ -47,7 +49,7 @@ export function rebuildBooks(args: readonly string[]): number {
       clock: { now: () => Date.now() },
       // How long clicks waited is in the log; no epoch is opened here.
       holdMs: 0,
-      hashOf: bytes => createHash('sha256').update(bytes).digest('hex'),
+      hashOf,
       tell: told => {
         decided += told.decided
         if (told.decided > 0 && process.stderr.isTTY) process.stderr.write(`\r${decided} records`)
@@ -56,13 +58,29 @@ export function rebuildBooks(args: readonly string[]): number {
     })
     while (decider.batch() > 0) decider.dropOutgoing()
     store.close()
+    const kept = new ReadStore(folder.storePath)
+    const differences = [...otherLog(kept, log), ...compare(kept, new ReadStore(path))]
     reader.close()
-    const differences = compare(new ReadStore(folder.storePath), new ReadStore(path))
     console.log(JSON.stringify({ ok: differences.length === 0, records: decided, differences }, null, 2))
     return differences.length === 0 ? 0 : 1
   } finally {
     rmSync(scratch, { recursive: true, force: true })
     close()
+  }
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** That the log is another than the books' own; nothing where it is not. */
+function otherLog(kept: ReadStore, log: EventLog): string[] {
+  try {
+    checkSameLog(log, kept.positions(), hashOf)
+    return []
+  } catch (error) {
+    if (!(error instanceof BooksRefused)) throw error
+    return [error.message]
   }
 }
 

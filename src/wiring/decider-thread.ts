@@ -10,6 +10,7 @@ import { SqliteStore } from '../adapters/sqlite/store.ts'
 import { type Decided, Decider, NOTHING_DECIDED } from '../billing/decider.ts'
 import { DRAIN_MS } from '../budgets/lease-time.ts'
 import type { CatalogChange } from '../campaigns/campaign.ts'
+import { BooksRefused } from '../ports/store.ts'
 import type { FromDecider, ToBuilder, ToDecider } from './decider-messages.ts'
 import { yieldToServing } from './yield-to-serving.ts'
 
@@ -156,7 +157,7 @@ async function turns(renew: () => Decider): Promise<void> {
  * The log keeps all either way.
  */
 function stop(error: unknown): void {
-  const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  const message = error instanceof BooksRefused ? error.message : stackOf(error)
   storeIsAway = isPassing(error)
   if (!storeIsAway) decider = null
   triedAt = performance.now()
@@ -175,4 +176,8 @@ async function resume(renew: () => Decider): Promise<void> {
   } catch (error) {
     if (!isPassing(error)) stop(error)
   }
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

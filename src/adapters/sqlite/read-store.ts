@@ -1,5 +1,7 @@
-import { Database } from 'bun:sqlite'
-import { checkTables } from './schema.ts'
+import type { Database } from 'bun:sqlite'
+import type { Position } from '../../ports/store.ts'
+import { openStore } from './open-store.ts'
+import { checkTables, POSITIONS } from './schema.ts'
 import type { Value } from './statements.ts'
 
 /** A connection that only reads: each statement sees the last commit. Throws for tables of another version. */
@@ -7,7 +9,7 @@ export class ReadStore {
   private readonly db: Database
 
   constructor(path: string) {
-    this.db = new Database(path, { readonly: true })
+    this.db = openStore(path, { readonly: true })
     this.db.run('PRAGMA query_only = 1')
     checkTables(this.db)
   }
@@ -22,6 +24,10 @@ export class ReadStore {
 
   each<T>(sql: string, ...values: Value[]): Iterable<T> {
     return this.db.query<T, Value[]>(sql).iterate(...values)
+  }
+
+  positions(): Position[] {
+    return this.all<Position>(POSITIONS)
   }
 
   close(): void {

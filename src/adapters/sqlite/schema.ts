@@ -1,4 +1,5 @@
 import type { Database } from 'bun:sqlite'
+import { BooksRefused } from '../../ports/store.ts'
 
 /**
  * The tables of the store. Written in the one transaction of a batch, with the offset that the batch came from.
@@ -153,6 +154,10 @@ CREATE TABLE IF NOT EXISTS ingested_pending (
 ) STRICT, WITHOUT ROWID;
 `
 
+/** Rows of Position (ports/store.ts). */
+export const POSITIONS =
+  'SELECT partition, next, epoch, lower(hex(last_hash)) AS lastHash FROM position ORDER BY partition'
+
 /** By the version that they start from. Tables and indexes that are new need none. */
 const MIGRATIONS: readonly (string | null)[] = [
   null,
@@ -171,7 +176,7 @@ const MIGRATIONS: readonly (string | null)[] = [
 /** Makes the tables, or brings those of an earlier version up to date. Call it in a transaction. */
 export function makeTables(db: Database): void {
   const version = versionOf(db)
-  if (version > SCHEMA_VERSION) throw new Error(NEWER)
+  if (version > SCHEMA_VERSION) throw new BooksRefused(NEWER)
   for (let from = version; from > 0 && from < SCHEMA_VERSION; from++) {
     const changes = MIGRATIONS[from]!
     if (changes !== null) db.run(changes)
@@ -186,7 +191,7 @@ export function makeTables(db: Database): void {
 export function checkTables(db: Database): void {
   const version = versionOf(db)
   if (version === SCHEMA_VERSION) return
-  throw new Error(version > SCHEMA_VERSION ? NEWER : OLDER)
+  throw new BooksRefused(version > SCHEMA_VERSION ? NEWER : OLDER)
 }
 
 const NEWER = 'This data folder was written by a newer version of Farthing. Start that version.'

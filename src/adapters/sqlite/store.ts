@@ -1,4 +1,4 @@
-import { Database } from 'bun:sqlite'
+import type { Database } from 'bun:sqlite'
 import { Bits } from '../../billing/bits.ts'
 import { BlockItems } from '../../billing/block.ts'
 import type { Changes } from '../../billing/changes.ts'
@@ -8,12 +8,13 @@ import { newHead, Partition, type PartitionHead } from '../../billing/partition.
 import type { Balance } from '../../budgets/balance.ts'
 import type { CampaignBudget } from '../../budgets/budget.ts'
 import type { EntityTable } from '../../ports/control.ts'
-import { type Batch, Fenced, type Position } from '../../ports/store.ts'
+import { type Batch, BooksRefused, Fenced, type Position } from '../../ports/store.ts'
 import { IngestedIds } from '../../tracking/ingested-ids.ts'
 import { fillIngestedRows, ROW_WORDS } from '../../tracking/ingested-row.ts'
 import { findCharge } from './find-charge.ts'
+import { openStore } from './open-store.ts'
 import { SqliteRunStorage } from './run-storage.ts'
-import { makeTables } from './schema.ts'
+import { makeTables, POSITIONS } from './schema.ts'
 import { Statements } from './statements.ts'
 import { deleteForgotten, writeRows, writeState } from './write-batch.ts'
 
@@ -37,7 +38,7 @@ export class SqliteStore {
     path: string,
     readonly partitions: number,
   ) {
-    this.db = new Database(path, { create: true })
+    this.db = openStore(path, { create: true })
     this.statements = new Statements(this.db)
     // Another program may look into the file, and hold it for a moment.
     this.db.run(`PRAGMA busy_timeout = ${BUSY_MS_MAX}`)
@@ -60,7 +61,7 @@ export class SqliteStore {
     })()
     const kept = Number(this.meta('partitions'))
     if (kept !== partitions) {
-      throw new Error(
+      throw new BooksRefused(
         `This data folder has ${kept} partitions; it cannot be opened with ${partitions}: the count is fixed for life.`,
       )
     }
@@ -78,12 +79,7 @@ export class SqliteStore {
   }
 
   positions(): Position[] {
-    return this.db
-      .query<{ partition: number; next: number; epoch: number; hash: string }, []>(
-        'SELECT partition, next, epoch, lower(hex(last_hash)) AS hash FROM position ORDER BY partition',
-      )
-      .all()
-      .map(row => ({ partition: row.partition, next: row.next, epoch: row.epoch, lastHash: row.hash }))
+    return this.all<Position>(POSITIONS, [])
   }
 
   begin(): void {
