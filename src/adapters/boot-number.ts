@@ -11,6 +11,8 @@ const SINCE = Date.UTC(2020, 0, 1)
 export function nextBootNumber(folder: string, now: number): number {
   const path = join(folder, 'boot')
   const last = existsSync(path) ? Number(readFileSync(path, 'utf8')) : 0
+  if (!Number.isSafeInteger(last))
+    throw new Error(`${path} holds no boot number. Remove it: the next one follows the clock.`)
   const boot = Math.max(last + 1, Math.floor((now - SINCE) / 1000))
   if (!Number.isSafeInteger(boot) || boot > BOOT_MAX)
     throw new Error(`There is no boot number after ${last}.`)

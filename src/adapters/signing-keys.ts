@@ -29,7 +29,7 @@ export function openKeys(folder: string): InstallationKeys {
     const admin = `fk_${randomBytes(24).toString('base64url')}`
     write(path, { signing: [newKey(0)], admin, adminShown: false })
   }
-  const file = JSON.parse(readFileSync(path, 'utf8')) as KeyFile
+  const file = read(path)
   return {
     signing: file.signing.map(({ number, secret }) => ({ number, secret: Buffer.from(secret, 'base64') })),
     admin: file.admin,
@@ -40,16 +40,31 @@ export function openKeys(folder: string): InstallationKeys {
 /** The admin key is shown once: at no later start again. */
 export function noteAdminShown(folder: string): void {
   const path = join(folder, 'keys.json')
-  write(path, { ...(JSON.parse(readFileSync(path, 'utf8')) as KeyFile), adminShown: true })
+  write(path, { ...read(path), adminShown: true })
 }
 
 /** Adds a key that signs from the next start on. Older keys still verify: links that are out go on working. */
 export function rotateKeys(folder: string): number {
   const path = join(folder, 'keys.json')
-  const file = JSON.parse(readFileSync(path, 'utf8')) as KeyFile
+  const file = read(path)
   const number = (file.signing.at(-1)!.number + 1) % 256
   write(path, { ...file, signing: [...file.signing.filter(key => key.number !== number), newKey(number)] })
   return number
+}
+
+function read(path: string): KeyFile {
+  try {
+    const file = JSON.parse(readFileSync(path, 'utf8')) as Partial<KeyFile> | null
+    const { signing, admin } = file ?? {}
+    if (Array.isArray(signing) && signing.length > 0 && typeof admin === 'string')
+      return { ...file, signing, admin }
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause
+  }
+  throw new Error(
+    `${path} does not hold the keys that sign links. Put back a backup of it. Where it is moved away, new keys are made, ` +
+      'and links that are out count no more.',
+  )
 }
 
 function newKey(number: number) {

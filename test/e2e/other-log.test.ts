@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Installation, runFarthing } from './installation.ts'
 
@@ -56,3 +56,23 @@ guarantee(
     expect((await farthing.must(200, 'GET', '/v1/ledger/entries')).items).toEqual(before)
   },
 )
+
+guarantee('a damaged file of the folder is named, with what to do about it', async () => {
+  expect(await farthing.stop()).toBe(0)
+  for (const end of ['-wal', '-shm']) rmSync(log(end), { force: true })
+  for (const [name, advice] of [
+    ['log.sqlite', 'put back a backup of the folder'],
+    ['keys.json', 'Put back a backup of it'],
+    ['boot', 'Remove it'],
+  ] as const) {
+    const path = join(farthing.data, name)
+    const whole = readFileSync(path)
+    writeFileSync(path, 'no such thing\n'.repeat(1000))
+    const { code, output } = await serve()
+    expect([name, code]).toEqual([name, 1])
+    expect(output).toContain(path)
+    expect(output).toContain(advice)
+    writeFileSync(path, whole)
+  }
+  await farthing.restart()
+})

@@ -5,6 +5,7 @@ import { type EventLog, type LogRecord, LogUnavailable } from '../../ports/event
 import { checkRecords } from '../../records/check-records.ts'
 import { readHeader } from '../../records/record.ts'
 import { LOG_LAYOUT, LOG_SCHEMA, LogReader, readMeta } from './log-reader.ts'
+import { isUnreadable } from './passing-fault.ts'
 
 export interface SqliteLogOptions {
   readonly path: string
@@ -133,7 +134,15 @@ function openFile(options: SqliteLogOptions): Database {
   assert(options.partitions > 0, 'a log has partitions')
   const db = new Database(options.path, { create: true })
   db.run('PRAGMA busy_timeout = 5000')
-  db.run('PRAGMA journal_mode = WAL')
+  try {
+    db.run('PRAGMA journal_mode = WAL')
+  } catch (error) {
+    if (!isUnreadable(error)) throw error
+    db.close()
+    throw new Error(
+      `${options.path} cannot be read (${error.message}). It is the log, all else is made from it: put back a backup of the folder.`,
+    )
+  }
   db.run('PRAGMA synchronous = FULL')
   if (options.pagesMax !== undefined) db.run(`PRAGMA max_page_count = ${options.pagesMax}`)
   db.run(LOG_SCHEMA)

@@ -1,5 +1,6 @@
-import { Database, SQLiteError } from 'bun:sqlite'
+import { Database } from 'bun:sqlite'
 import { BooksRefused } from '../../ports/store.ts'
+import { isUnreadable } from './passing-fault.ts'
 
 /** Opens the file of the store. Throws BooksRefused for what SQLite cannot read. */
 export function openStore(
@@ -12,7 +13,7 @@ export function openStore(
     db.run('PRAGMA schema_version')
   } catch (error) {
     db.close()
-    if (!(error instanceof SQLiteError) || !/^SQLITE_(NOTADB|CORRUPT)/.test(error.code ?? '')) throw error
+    if (!isUnreadable(error)) throw error
     throw new BooksRefused(
       `${path} cannot be read (${error.message}). Put back a backup, or move it away: the next start makes it anew from the log.`,
     )

@@ -4,3 +4,8 @@ import { SQLiteError } from 'bun:sqlite'
 export function isPassing(error: unknown): boolean {
   return error instanceof SQLiteError && /^SQLITE_(FULL|BUSY|LOCKED|IOERR|CANTOPEN)/.test(error.code ?? '')
 }
+
+/** The file is no database, or a damaged one: it will not pass. */
+export function isUnreadable(error: unknown): error is SQLiteError {
+  return error instanceof SQLiteError && /^SQLITE_(NOTADB|CORRUPT)/.test(error.code ?? '')
+}
