@@ -72,7 +72,11 @@ export class Machine {
         if (crash === null) return
         if (this.breakage === 'offsetNotMoved') {
           for (const { from } of batch.moves) {
-            store.db.run('UPDATE position SET next = ? WHERE partition = ?', [from.next, from.partition])
+            store.db.run('UPDATE position SET next = ?, last_hash = ? WHERE partition = ?', [
+              from.next,
+              Buffer.from(from.lastHash, 'hex'),
+              from.partition,
+            ])
           }
         }
         throw new Crash(crash)

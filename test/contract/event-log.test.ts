@@ -277,10 +277,20 @@ async function appendUntilKilled(path: string, afterMs: number): Promise<string[
     stdout: 'pipe',
     stderr: 'inherit',
   })
-  const output = new Response(child.stdout).text()
+  let output = ''
+  // A machine under load may take long to start it.
+  const begun = Promise.withResolvers<void>()
+  const decoder = new TextDecoder()
+  const reading = (async () => {
+    for await (const chunk of child.stdout) {
+      output += decoder.decode(chunk, { stream: true })
+      begun.resolve()
+    }
+  })()
+  await begun.promise
   await Bun.sleep(afterMs)
   child.kill(9)
-  await child.exited
+  await Promise.all([child.exited, reading])
   // The last line may be cut.
-  return (await output).split('\n').slice(0, -1)
+  return output.split('\n').slice(0, -1)
 }
