@@ -102,6 +102,8 @@ class Scene {
   async measure(kind: IngestFigures['kind'], count: number): Promise<IngestFigures> {
     const bodies = Array.from({ length: count / ARRAY }, () => Buffer.from(JSON.stringify(this.events())))
     const before = await this.clicks()
+    const someAd = this.ads.slice(0, 1)
+    const someBefore = await this.clicks(someAd)
     const threads = threadMicros(this.pid)
     const cpu = cpuMicros(threads)
     const start = performance.now()
@@ -113,6 +115,11 @@ class Scene {
     )
     const acceptedMs = performance.now() - start
     const until = start + acceptedMs + 60_000
+    // One of the ads is asked for first: to ask for all each time would cost as much as a tenth of the events.
+    while ((await this.clicks(someAd)) - someBefore < count / this.ads.length) {
+      if (performance.now() > until) break
+      await Bun.sleep(50)
+    }
     while ((await this.clicks()) - before < count) {
       if (performance.now() > until)
         throw new Error(`${(await this.clicks()) - before} of ${count} events were decided within a minute`)
@@ -164,11 +171,11 @@ class Scene {
   }
 
   /** As the reports have them. */
-  private async clicks(): Promise<number> {
+  private async clicks(ads = this.ads): Promise<number> {
     const start = new Date(Date.now() - 86_400_000).toISOString()
     const end = new Date(Date.now() + 86_400_000).toISOString()
     let clicks = 0
-    for (const ad of this.ads) {
+    for (const ad of ads) {
       const query = `ad_id=${ad}&start=${start}&end=${end}&granularity=day`
       const response = await fetch(`${this.url}/aggregates?${query}`, { headers: HEADERS })
       for (const window of (await response.json()) as { clicks: number }[]) clicks += window.clicks

@@ -237,6 +237,6 @@ function keeping(of: Ad, eventId: string): Uint8Array {
   const plain = ingestedBytes(reported(of, eventId), world.now)
   const bytes = new Uint8Array(INGESTED_BYTES_MAX)
   bytes.set(plain)
-  const length = writeKept(bytes, new DataView(bytes.buffer), plain.length, new TextEncoder().encode(KEPT))
+  const length = writeKept(bytes, new DataView(bytes.buffer), plain.length, KEPT)
   return bytes.slice(0, length)
 }

@@ -52,6 +52,8 @@ export const INGESTED_BYTES_MAX = INGESTED_FIXED_BYTES + ID_BYTES_MAX + KEPT_BYT
  */
 export const EFFECTS_BYTES = 12
 
+const encoder = new TextEncoder()
+
 export interface IngestedFacts {
   readonly type: 'click' | 'impression'
   readonly timestamp: number
@@ -83,11 +85,11 @@ export function writeIngestedFacts(view: DataView, at: number, length: number, f
 }
 
 /** Writes what is kept, not empty, behind the id; returns the length of the whole event. */
-export function writeKept(bytes: Uint8Array, view: DataView, idEnd: number, kept: Uint8Array): number {
-  assert(kept.length <= KEPT_BYTES_MAX, 'more is kept of an event than the limit, bytes', kept.length)
-  bytes.set(kept, idEnd)
-  view.setUint16(idEnd + kept.length, kept.length)
-  const length = idEnd + kept.length + KEPT_LENGTH_BYTES
+export function writeKept(bytes: Uint8Array, view: DataView, idEnd: number, kept: string): number {
+  const { read, written } = encoder.encodeInto(kept, bytes.subarray(idEnd, idEnd + KEPT_BYTES_MAX))
+  assert(read === kept.length, 'more is kept of an event than the limit, characters', kept.length)
+  view.setUint16(idEnd + written, written)
+  const length = idEnd + written + KEPT_LENGTH_BYTES
   view.setUint16(0, length)
   view.setUint8(FLAGS_AT, KEPT_FLAG)
   return length

@@ -99,6 +99,7 @@ function parse(text: string): unknown {
 const encoder = new TextEncoder()
 const event = new Uint8Array(INGESTED_BYTES_MAX)
 const view = new DataView(event.buffer)
+const idPlace = event.subarray(INGESTED_FIXED_BYTES)
 const digest = new Uint8Array(32)
 
 /** The events of one request by the partition of their ids: one record each, more where they do not fit one. */
@@ -112,7 +113,7 @@ class Gathered {
   }
 
   add({ id, facts, content, kept }: Accepted): void {
-    const { written } = encoder.encodeInto(id, event.subarray(INGESTED_FIXED_BYTES))
+    const { written } = encoder.encodeInto(id, idPlace)
     const idEnd = INGESTED_FIXED_BYTES + written
     writeIngestedFacts(view, 0, idEnd, facts)
     const length = kept === null ? idEnd : writeKept(event, view, idEnd, kept)

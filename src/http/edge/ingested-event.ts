@@ -1,4 +1,3 @@
-import { utf8 } from '../../core/bytes.ts'
 import { alpha3Of, countryIndex } from '../../core/country.ts'
 import { formatId, parseId } from '../../core/ids.ts'
 import { DAY_MS, MINUTE_MS } from '../../core/time.ts'
@@ -16,6 +15,8 @@ const TEXT_CHARACTERS_MAX = 2048
 const FIELD_NAME_CHARACTERS_MAX = 200
 const EXPIRED_AFTER_MS = 7 * DAY_MS
 const FUTURE_AFTER_MS = 5 * MINUTE_MS
+/** So many characters are within KEPT_BYTES_MAX, whatever they are. */
+const KEPT_CHARACTERS_SURE = KEPT_BYTES_MAX / 3
 /** More than this in one request are looked up each time. */
 const KNOWN_MAX = 1000
 
@@ -34,8 +35,8 @@ export interface Accepted {
   readonly facts: IngestedFacts
   /** What its content hash is made of. */
   readonly content: string
-  /** JSON of the fields that are only kept, in UTF-8; null where there are none. */
-  readonly kept: Uint8Array | null
+  /** JSON of the fields that are only kept, at most KEPT_BYTES_MAX in UTF-8; null where there are none. */
+  readonly kept: string | null
 }
 
 interface AdOf {
@@ -114,9 +115,9 @@ export class EventReader {
     }
     const others = otherFields(item)
     const fields = keptFields(item, others, this.kind === 'click' ? 'impression_id' : 'click_id')
-    const kept = fields.length === 0 ? null : utf8(fieldsText(item, fields))
-    if (kept !== null && kept.length > KEPT_BYTES_MAX) {
-      const path = longestField(item, fields).slice(0, FIELD_NAME_CHARACTERS_MAX)
+    const kept = fields.length === 0 ? null : fieldsText(fields)
+    if (kept !== null && kept.length > KEPT_CHARACTERS_SURE && Buffer.byteLength(kept) > KEPT_BYTES_MAX) {
+      const path = longestField(fields).slice(0, FIELD_NAME_CHARACTERS_MAX)
       const message = `is too large: what is only kept of an event may have ${KEPT_BYTES_MAX} bytes`
       return { code: 'tooLarge', path, message }
     }
