@@ -247,6 +247,9 @@ test('a refusal names at most 20 faults', () => {
     FIELD_ERRORS_MAX,
   )
   expect(refusals({ id: 'r', imp: new Array(IMPS_MAX).fill({}) })).toHaveLength(FIELD_ERRORS_MAX)
+  // The last imp has more of them than there is room for.
+  const bad = { id: 5, tagid: 5, bidfloor: 'x', secure: 'x', instl: 'x', exp: 'x', rwdd: 'x' }
+  expect(refusals({ id: 'r', imp: new Array(3).fill(bad) })).toHaveLength(FIELD_ERRORS_MAX)
 })
 
 test('a valid request comes back as it was, unknown fields and all', () => {

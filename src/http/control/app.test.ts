@@ -150,6 +150,30 @@ describe('refused', () => {
     expect(made.installation.stored.size).toBe(before)
   })
 
+  test('reports of more than 50,000 windows', async () => {
+    const until = (to: string) =>
+      made.call('GET', `/v1/reports?from=2026-09-01T00:00:00Z&to=${to}&granularity=minute`)
+    expect((await until('2026-10-05T17:21:00Z')).status).toBe(400)
+    expect((await until('2026-10-05T17:20:00Z')).status).toBe(200)
+  })
+
+  test('a body that nests beyond 32 levels, which it is told; one within them for its field', async () => {
+    const nested = (lists: number) => `{"name":"a","colour":${'['.repeat(lists)}${']'.repeat(lists)}}`
+    const over = await made.call('POST', '/v1/advertisers', nested(32))
+    expect([over.status, over.body.detail]).toEqual([400, 'The body nests deeper than 32 levels.'])
+    const within = await made.call('POST', '/v1/advertisers', nested(31))
+    expect([within.status, within.body.errors[0].path]).toEqual([400, 'colour'])
+  })
+
+  test('a body within its limit that makes no record with what goes with it', async () => {
+    const before = made.installation.submitted.length
+    const creative = { kind: 'html', w: 1, h: 1, html: 'x'.repeat(65_000) }
+    const ads = Array.from({ length: 16 }, () => ({ ...AD, creative }))
+    const answer = await made.call('POST', '/v1/campaigns', { ...made.campaignBody, ads })
+    expect(answer.status).toBe(413)
+    expect(made.installation.submitted).toHaveLength(before)
+  })
+
   test('an edit that is not decided in time is 503 with Retry-After', async () => {
     made.installation.unavailable = true
     const answer = await made.call('POST', '/v1/advertisers', { name: 'a' })

@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib'
 import { plainAd, plainCampaign } from '../../../test/random-campaigns.ts'
 import { MemoryLog } from '../../adapters/memory/log.ts'
 import type { Campaign } from '../../campaigns/campaign.ts'
+import { JSON_DEPTH_MAX } from '../../openrtb/limits.ts'
 import { readTokenBody } from '../../records/token-body.ts'
 import { AUCTION_BYTES_MAX, auctionHandler } from './auction-handler.ts'
 import { RequestCounts, ROWS_TAKEN_MAX } from './request-counts.ts'
@@ -85,13 +86,17 @@ test('at 1 and 2, and absent as 2: the price that the answer says is the one tha
   }
 })
 
+/** A good request, but that it nests so deep. */
+const nesting = (depth: number) =>
+  JSON.stringify({ ...REQUEST, ext: { list: JSON.parse('['.repeat(depth - 2) + ']'.repeat(depth - 2)) } })
+
 const MALFORMED: readonly [name: string, body: BodyInit, headers: Record<string, string>, status: number][] =
   [
     ['nothing', '', {}, 400],
     ['no JSON', '{', {}, 400],
     ['no object', '[]', {}, 400],
     ['no imp', '{"id":"1"}', {}, 400],
-    ['too deep', `${'['.repeat(100)}${']'.repeat(100)}`, {}, 400],
+    ['too deep', nesting(JSON_DEPTH_MAX + 1), {}, 400],
     ['no gzip', 'plain', { 'content-encoding': 'gzip' }, 400],
     ['another encoding', '{}', { 'content-encoding': 'br' }, 415],
     ['too large', ' '.repeat(AUCTION_BYTES_MAX + 1), {}, 413],
@@ -113,6 +118,10 @@ test('a request that breaks the standard is told which fields do', async () => {
   const answer = await ask(edgeOver(), { id: '1', imp: [{ ...BANNER, bidfloor: 'much' }] })
   const { errors } = (await answer.json()) as { errors: { path: string }[] }
   expect(errors.map(({ path }) => path)).toEqual(['imp[0].bidfloor'])
+})
+
+test('what nests as deep as it may is no fault', async () => {
+  expect(await bidsOf(await post(edgeOver(), nesting(JSON_DEPTH_MAX)))).toHaveLength(1)
 })
 
 test('a body in gzip is the body', async () => {
@@ -140,6 +149,8 @@ const CASES: readonly [name: string, request: object, bids: number, campaigns?: 
   ['another currency, that a campaign has', { cur: ['EUR'] }, 1, [euros]],
   ['no currency, where the campaign has another', {}, 0, [euros]],
   ['a second currency, that a campaign has', { cur: ['EUR', 'USD'] }, 1],
+  ['a fourth currency', { cur: ['AAA', 'BBB', 'CCC', 'USD'] }, 1],
+  ['a fifth currency', { cur: ['AAA', 'BBB', 'CCC', 'DDD', 'USD'] }, 0],
   ['a robot', { device: { ua: 'Googlebot/2.1' } }, 0],
   ['a browser', { device: { ua: BROWSER } }, 1],
   ['a private auction', { imp: [{ ...IMP, pmp: { private_auction: 1 } }] }, 0],
@@ -279,9 +290,13 @@ test('requests are counted by what they are, and a record never holds more rows 
   for (let i = 0; i < 70_000; i++) counts.add(NOW, i + 1, 1, 1, 1)
   counts.add(NOW, 1, 1, 1, 1)
   let requests = 0
+  let kept = 0
   for (let rows = counts.take(); rows.length > 0; rows = counts.take()) {
     expect(rows.length).toBeLessThanOrEqual(ROWS_TAKEN_MAX)
     for (const row of rows) requests += row.requests
+    kept += rows.length
   }
   expect(requests).toBe(70_001)
+  // And one for the minute alone.
+  expect(kept).toBe(65_537)
 })

@@ -154,7 +154,11 @@ const WHOLE: readonly [name: string, body: unknown, status: number][] = [
   ['null', 'null', 400],
   ['too many events', Array.from({ length: INGEST_ITEMS_MAX + 1 }, () => click()), 400],
   ['a body that is too large', `"${'x'.repeat(INGEST_BYTES_MAX)}"`, 413],
-  ['too deep', '['.repeat(10_000), 400],
+  [
+    'too deep',
+    `[${JSON.stringify(click()).replace('}', `,"metadata":${'['.repeat(100)}${']'.repeat(100)}}`)}]`,
+    400,
+  ],
 ]
 test.each(WHOLE)('%s is refused as a whole', async (_name, body, status) => {
   const world = edgeOver()
@@ -312,6 +316,9 @@ test('more than an event may keep is refused under the name of its longest field
   expect((refused[0] as { message?: string }).message).toStartWith('metadata is too large')
   const [event] = world.ingested()
   expect([event!.eventId, JSON.parse(event!.kept)]).toEqual(['fits', most(0)])
+
+  const long = await post(world, click({ ['f'.repeat(KEPT_BYTES_MAX)]: 1 }))
+  expect(await long.json()).toMatchObject({ errors: [{ path: 'f'.repeat(200) }] })
 
   const alone = await post(world, over)
   expect(alone.status).toBe(400)
