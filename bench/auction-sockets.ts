@@ -9,6 +9,8 @@ export interface SocketFigures {
   readonly campaigns: number
   readonly cpuMicros: number
   readonly echoCpuMicros: number
+  /** The same with a load generator that never sleeps, so that neither server pays for waking it. */
+  readonly awake: { readonly cpuMicros: number; readonly echoCpuMicros: number }
   readonly perSecond: number
   readonly echoPerSecond: number
   /** Of an answer, over all requests: none counts as none. The echo answers as much. */
@@ -45,16 +47,20 @@ export async function benchSockets(
     await echo.run(WARM_UP_REQUESTS)
     // The two take turns, so that a noisy neighbour meets both.
     const totals = { real: newTotals(), echo: newTotals() }
+    const awake = { real: newTotals(), echo: newTotals() }
     for (let round = 0; round < (short ? 4 : 12); round++) {
       await real.measure(totals.real, 15_000)
       await echo.measure(totals.echo, 15_000)
+      await real.measure(awake.real, 15_000, true)
+      await echo.measure(awake.echo, 15_000, true)
     }
     const { residentBytes } = await real.usage()
     const perSecond = totals.real.answered / totals.real.seconds
     sockets.push({
       campaigns,
-      cpuMicros: totals.real.cpuMicros / totals.real.answered,
-      echoCpuMicros: totals.echo.cpuMicros / totals.echo.answered,
+      cpuMicros: cpuMicrosEach(totals.real),
+      echoCpuMicros: cpuMicrosEach(totals.echo),
+      awake: { cpuMicros: cpuMicrosEach(awake.real), echoCpuMicros: cpuMicrosEach(awake.echo) },
       perSecond,
       echoPerSecond: totals.echo.answered / totals.echo.seconds,
       meanAnswerBytes,
@@ -104,6 +110,7 @@ interface Totals {
   seconds: number
 }
 const newTotals = (): Totals => ({ cpuMicros: 0, answered: 0, seconds: 0 })
+const cpuMicrosEach = ({ cpuMicros, answered }: Totals) => cpuMicros / answered
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
@@ -126,13 +133,14 @@ async function startServer(args: readonly string[], messages: readonly Uint8Arra
     return (await told.promise) as Usage
   }
 
-  async function run(count: number) {
+  async function run(count: number, awake = false) {
     let answerBytes = 0
     const load = await sendAll({
       url,
       connections: CONNECTIONS,
       limitMs: 30_000,
       count,
+      awake,
       message,
       onAnswer: ({ body }) => {
         answerBytes += body.length
@@ -150,9 +158,9 @@ async function startServer(args: readonly string[], messages: readonly Uint8Arra
     edit: (perSecond: number) => tell({ kind: 'edit', perSecond }),
     pace: (load: { readonly perSecond: number; readonly seconds: number }) =>
       sendPaced({ url, message, ...load }),
-    async measure(totals: Totals, count: number): Promise<void> {
+    async measure(totals: Totals, count: number, awake = false): Promise<void> {
       const before = await usage()
-      const { answered, seconds } = await run(count)
+      const { answered, seconds } = await run(count, awake)
       totals.cpuMicros += (await usage()).cpuMicros - before.cpuMicros
       totals.answered += answered
       totals.seconds += seconds

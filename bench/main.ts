@@ -101,6 +101,8 @@ export async function bench(args: readonly string[]): Promise<number> {
   for (const figures of sockets) {
     const name = `auction, ${figures.campaigns.toLocaleString('en')} campaigns`
     atMost(`${name}, CPU`, figures.cpuMicros, 'us', 2 * figures.echoCpuMicros, 'twice the echo')
+    const { awake } = figures
+    add(`${name}, CPU, load awake`, awake.cpuMicros, 'us', 2 * awake.echoCpuMicros, 'twice the echo')
     add(`${name}, rate`, figures.perSecond, '/s', figures.echoPerSecond, 'echo')
     add(`${name}, memory`, figures.residentBytes / 1e6, 'MB')
   }
