@@ -88,7 +88,7 @@ export class Changes {
   readonly balances = new Map<number, Set<number>>()
   readonly openBlocks = new Map<number, Set<string>>()
   /** By partition, then currency, then account. */
-  readonly accounts = new Map<number, Map<string, Map<string, number>>>()
+  readonly accounts = new Map<number, Map<string, Map<string, number | bigint>>>()
   readonly rollups = new Map<string, RollupRow>()
   readonly requests = new Map<string, { row: readonly number[]; requests: number }>()
   /** In order of sequence for each source and target. */
@@ -153,7 +153,7 @@ export class Changes {
   post(partition: number, account: string, currency: string, amount: number): void {
     if (amount === 0) return
     const sums = mapOf(mapOf(this.accounts, partition), currency)
-    sums.set(account, (sums.get(account) ?? 0) + amount)
+    sums.set(account, exactSum(sums.get(account) ?? 0, amount))
   }
 
   repeat(event: string, kind: number): void {
@@ -167,6 +167,12 @@ export class Changes {
     if (known === undefined) this.tokenRepeats.set(key, { partition, event, kind, times: 1 })
     else known.times++
   }
+}
+
+/** A balance is below 2^53, but `cash` and the fee are sums over all accounts of a partition, and may be beyond. */
+function exactSum(sum: number | bigint, amount: number): number | bigint {
+  if (typeof sum === 'number' && Number.isSafeInteger(sum + amount)) return sum + amount
+  return BigInt(sum) + BigInt(amount)
 }
 
 function lineOf(source: number, target: number): number {

@@ -1,6 +1,6 @@
 import type { Database, Statement } from 'bun:sqlite'
 
-export type Value = string | number | null | Uint8Array
+export type Value = string | number | bigint | null | Uint8Array
 
 /** The statements of a connection, each prepared once. */
 export class Statements {
