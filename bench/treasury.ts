@@ -3,7 +3,8 @@
  * asks once a second, each ask has used up what it was granted of the campaigns that it serves, and each is topped up.
  * A grant is the total of one campaign in a message to one node. Limit: 300,000 a second. Exits 1 below it.
  */
-import { type ShardView, Treasury } from '../src/budgets/treasury.ts'
+import type { ShardView } from '../src/budgets/shard-view.ts'
+import { Treasury } from '../src/budgets/treasury.ts'
 import type { LeaseAsk, LeaseGrant } from '../src/ports/treasury-link.ts'
 
 export const GRANTS_PER_SECOND_MIN = 300_000

@@ -52,6 +52,10 @@ export function jsonOf(outcomes: readonly Outcome[], breach: object | null): obj
     const known = runs.flatMap(run => figure(run) ?? [])
     return known.length === 0 ? null : known.reduce((a, b) => Math.max(a, b))
   }
+  const least = (figure: (run: (typeof runs)[number]) => number | null) => {
+    const known = runs.flatMap(run => figure(run) ?? [])
+    return known.length === 0 ? null : known.reduce((a, b) => Math.min(a, b))
+  }
   const sum = (figure: (run: (typeof runs)[number]) => number) =>
     runs.reduce((all, run) => all + figure(run), 0)
   const names = new Set(runs.map(({ scenario }) => scenario))
@@ -62,7 +66,7 @@ export function jsonOf(outcomes: readonly Outcome[], breach: object | null): obj
     overbilledMicros: most(run => run.overbilledMicros),
     givenAwayShare: most(run => run.givenAwayShare),
     reversedShare: most(run => run.reversedShare),
-    deliveredShare: runs.reduce((least, run) => Math.min(least, run.deliveredShare), 1),
+    deliveredShare: least(run => run.deliveredShare),
     strandedMicros: most(run => run.strandedMicros),
     stopMs: {
       p50: most(run => run.stopMs.p50),

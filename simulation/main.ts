@@ -56,7 +56,7 @@ export async function simulate(args: readonly string[]): Promise<number> {
       const { figures } = outcomes[0]!
       const micros = (cpu.user + cpu.system) / Math.max(1, figures.charges)
       console.log(
-        `${((cpu.user + cpu.system) / 1e6).toFixed(1)} s of CPU, ${micros.toFixed(0)} us a charge, ${figures.requests.toLocaleString('en')} requests`,
+        `${((cpu.user + cpu.system) / 1e6).toFixed(1)} s of CPU, ${micros.toFixed(0)} us a charge, ${figures.requests.toLocaleString('en')} requests in ${figures.hours.toFixed(2)} hours`,
       )
     }
   }

@@ -34,6 +34,8 @@ const NODES_MAX = 100_000
 const CAMPAIGNS_MAX = 1_000_000
 const HOURS_MAX = 7 * 24
 const REQUESTS_MAX = 10_000
+/** Of a run whose hours are not said: some minutes of CPU. */
+const RUN_REQUESTS_MAX = 5_000_000
 const SEEDS_MAX = 1_000_000
 const SEED_MAX = 2 ** 32 - 1
 
@@ -77,15 +79,28 @@ export function readOptions(args: readonly string[]): Options {
   }
 }
 
+/**
+ * The scenario in the size that is asked for. Where nodes have more campaigns than in the scenario they have as many more
+ * requests, so that a campaign meets the demand that the scenario has for it. A run that would take days is of a part of
+ * the scenario's time: from a third of it on, in the morning of a whole day.
+ */
 export function scenarioOf({ scenario: name, size }: Job): Scenario {
-  const [scenario] = scenariosNamed(name)
+  const [known] = scenariosNamed(name)
+  const scenario = known!
+  const nodes = size.nodes ?? scenario.nodes
+  const campaigns = size.campaigns ?? scenario.campaigns
+  const crowding = Math.max(1, (campaigns * scenario.nodes) / (nodes * scenario.campaigns))
+  const requestsPerSecond = size.requests ?? scenario.requestsPerSecond * crowding
+  const hoursMost = RUN_REQUESTS_MAX / (nodes * requestsPerSecond * 3600)
+  const isPart = hoursMost < scenario.hours
   return {
-    ...scenario!,
-    nodes: size.nodes ?? scenario!.nodes,
-    campaigns: size.campaigns ?? scenario!.campaigns,
-    regions: size.regions ?? scenario!.regions,
-    hours: size.hours ?? scenario!.hours,
-    requestsPerSecond: size.requests ?? scenario!.requestsPerSecond,
+    ...scenario,
+    nodes,
+    campaigns,
+    regions: size.regions ?? scenario.regions,
+    startHour: isPart ? scenario.startHour + scenario.hours / 3 : scenario.startHour,
+    hours: size.hours ?? Math.min(scenario.hours, hoursMost),
+    requestsPerSecond,
   }
 }
 

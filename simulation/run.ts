@@ -34,6 +34,9 @@ export interface Hooks {
 /** Between two steps progress is told and samples are taken: both only read, so that the run is the same without them. */
 const STEPS = 192
 const DRAIN_STEPS = 60
+/** Of a fleet there are gigabytes: the collector would let as much again pile up. Once in so many steps. */
+const COLLECT_STEPS = 6
+const FLEET_CAMPAIGNS = 10_000
 /** Of the work of a run, about. */
 const DRAIN_SHARE = 0.1
 
@@ -48,6 +51,7 @@ export function runJob(job: Job, hooks: Hooks = {}): Outcome & Seen {
       const drained = Math.max(0, step - STEPS) / DRAIN_STEPS
       world.runUntil(world.start + (world.end - world.start) * share + (world.drained - world.end) * drained)
       if (step <= STEPS) samples?.take()
+      if (world.market.campaigns.length >= FLEET_CAMPAIGNS && step % COLLECT_STEPS === 0) Bun.gc(true)
       if (step === STEPS + DRAIN_STEPS) world.auditor.checkDrained(world.workers)
       hooks.onProgress?.(share * (1 - DRAIN_SHARE) + drained * DRAIN_SHARE, world.auditor.events.charges)
     }

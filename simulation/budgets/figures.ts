@@ -12,19 +12,23 @@ export interface Figures {
   readonly givenAwayShare: number
   /** Charged by a region that was given up, beyond what was free, and refunded: no part of `givenAwayShare`. */
   readonly reversedShare: number
-  readonly deliveredShare: number
+  /** Null where no campaign had time to spend: of days with less than two hours in the run nothing is said. */
+  readonly deliveredShare: number | null
   readonly strandedMicros: number
   /** The most that one campaign has left on a day, in prices of its events. */
   readonly strandedPricesMax: number
   readonly stopMs: { readonly p50: number; readonly p99: number; readonly max: number }
   /** Mean distance from plan in slots of 15 minutes, as a share of the plan; null where nothing is paced. */
   readonly pacingError: number | null
+  /** Asks, heartbeats included, and grants: each message between a node and a treasury, lost ones too. */
   readonly messagesPerCharge: number
   readonly charges: number
   readonly repeats: number
   readonly nodes: number
   readonly campaigns: number
   readonly requests: number
+  /** Of the scenario's time. */
+  readonly hours: number
   /** How often each kind of fault happened. */
   readonly faults: FaultCounts
 }
@@ -45,7 +49,7 @@ export function figuresOf(world: World, seed: number): Figures {
     overbilledMicros: money.overbilledMicros,
     givenAwayShare: billed === 0 ? 0 : money.givenAway() / billed,
     reversedShare: billed === 0 ? 0 : money.reversedMicros / billed,
-    deliveredShare: target === 0 ? 1 : (target - stranded) / target,
+    deliveredShare: target === 0 ? null : (target - stranded) / target,
     strandedMicros: stranded,
     strandedPricesMax,
     stopMs: { p50: at(0.5), p99: at(0.99), max: at(1) },
@@ -56,6 +60,7 @@ export function figuresOf(world: World, seed: number): Figures {
     nodes: scenario.nodes,
     campaigns: market.campaigns.length,
     requests: world.requests,
+    hours: scenario.hours,
     faults: world.faults,
   }
 }

@@ -9,10 +9,13 @@ import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.t
 import { TrafficCurve } from '../../src/budgets/traffic-curve.ts'
 import type { Schedule } from '../../src/campaigns/campaign.ts'
 import { campaignDay } from '../../src/campaigns/schedule.ts'
+import { DueTimes } from '../../src/core/due-times.ts'
 import { micros } from '../../src/core/money.ts'
 import { decideAtOnce, grantUnchecked, unheard } from './breakages.ts'
 import type { AdvertiserFacts, CampaignFacts } from './market.ts'
+import type { FromWorker } from './messages.ts'
 import { HOME_REGION, type Place } from './network.ts'
+import { Unanswered } from './unanswered.ts'
 import type { Worker } from './worker.ts'
 import type { World } from './world.ts'
 
@@ -20,6 +23,9 @@ const COMMIT_MS = 12
 const TURN_MS = 1000
 /** Tomorrow is opened so long before midnight. */
 const TOMORROW_MS = 60_000
+/** A plan changes with what comes back. */
+const WAIT_MS_MAX = 60_000
+const NEVER = Number.POSITIVE_INFINITY
 
 interface Kept {
   readonly facts: CampaignFacts
@@ -28,6 +34,16 @@ interface Kept {
   stopped: boolean
   /** Whether its shards were told to stop. */
   toldStopped: boolean
+  /** When a day ends, or the one after it is to be opened. */
+  dueAt: number
+}
+
+/** What is said to one worker. */
+interface Line {
+  sequence: number
+  /** Of what it is to hear unasked, and has not been told. */
+  readonly news: Set<Kept>
+  readonly unanswered: Unanswered<Kept>
 }
 
 /** The home region's partition: the production balances and campaigns, around them a log that crashes and backups. */
@@ -36,6 +52,12 @@ export class Home implements Place {
   readonly region = HOME_REGION
   readonly curve = new TrafficCurve()
   private readonly kept = new Map<number, Kept>()
+  private readonly campaignsOf = new Map<number, Kept[]>()
+  private readonly lines = new Map<Worker, Line>()
+  private readonly due = new DueTimes<Kept>(TURN_MS)
+  /** All are to be looked at: it was down, or is restored and has to hear from its shards. */
+  private looksAtAll = true
+  private telling = false
   private readonly balances = new Map<number, Balance>()
   private readonly plans = new EvenPlans(this.curve)
   private readonly created: string
@@ -53,6 +75,8 @@ export class Home implements Place {
       const balance = newBalance(0)
       balance.balance = micros(deposit)
       this.balances.set(number, balance)
+      const mine: Kept[] = []
+      this.campaignsOf.set(number, mine)
       for (const facts of campaigns) {
         const { model, amount, timeZone } = facts
         const budget = newBudget({
@@ -62,7 +86,9 @@ export class Home implements Place {
           dailyCap: micros(facts.dailyCap),
           timeZone,
         })
-        this.kept.set(facts.number, { facts, budget, paused: false, stopped: false, toldStopped: false })
+        const kept = { facts, budget, paused: false, stopped: false, toldStopped: false, dueAt: NEVER }
+        this.kept.set(facts.number, kept)
+        mine.push(kept)
       }
     }
     const turn = () => {
@@ -72,8 +98,10 @@ export class Home implements Place {
     world.events.after(0, turn)
   }
 
-  onReports(from: Worker, reports: readonly ShardReport[]): void {
+  onReports(from: Worker, { number, reports, heard }: FromWorker): void {
     if (!this.up) return
+    for (const of of heard) this.lineOf(from).unanswered.answered(of)
+    if (reports.length === 0) return
     const generation = this.incarnation
     this.world.events.after(COMMIT_MS, () => {
       // A crash in between: the reports come again.
@@ -83,7 +111,12 @@ export class Home implements Place {
         this.world.auditor.reported(from, report)
         grants.push(this.answer(unheard(report, this.world.breakage)))
       }
-      this.world.toWorker(from, grants)
+      this.world.toWorker(from, {
+        sequence: ++this.lineOf(from).sequence,
+        answers: number,
+        number: 0,
+        grants,
+      })
     })
   }
 
@@ -118,6 +151,7 @@ export class Home implements Place {
     this.up = false
     this.world.events.after(ms, () => {
       this.up = true
+      this.looksAtAll = true
       this.world.homeUpSince = this.world.events.now
     })
   }
@@ -150,12 +184,13 @@ export class Home implements Place {
       if (this.world.breakage === 'restore-grants-at-once') decideAtOnce(balance, budgets)
     }
     this.up = true
+    this.looksAtAll = true
     this.world.homeUpSince = this.world.events.now
     this.turn()
   }
 
   private budgetsOf(advertiser: number): CampaignBudget[] {
-    return [...this.kept.values()].filter(({ facts }) => facts.advertiser === advertiser).map(of => of.budget)
+    return this.campaignsOf.get(advertiser)!.map(({ budget }) => budget)
   }
 
   private answer(report: ShardReport): ShardGrant {
@@ -165,12 +200,19 @@ export class Home implements Place {
     const { now } = this.world.events
     this.openDays(budget, balance)
     const day = dayAt(budget, now)!
-    const { allowance, factor } = this.plans.paceOf(facts.number, this.campaignOf(facts), budget, day, now)
+    const { allowance, factor, waitMs } = this.plans.paceOf(
+      facts.number,
+      this.campaignOf(facts),
+      budget,
+      day,
+      now,
+    )
     const wasScarce = isScarce(budget, now)
     const grant = answerReport(budget, balance, report, {
       now,
       allowance,
       pacing: factor,
+      waitMs: Math.min(waitMs, WAIT_MS_MAX),
       stopped: kept.paused || kept.stopped,
     })
     for (const said of grant.honoured) this.world.auditor.honoured(report, said)
@@ -180,12 +222,21 @@ export class Home implements Place {
   }
 
   private turn(): void {
-    for (const kept of this.kept.values()) {
+    const { now } = this.world.events
+    const due = this.looksAtAll ? [...this.kept.values()] : this.due.take(now)
+    this.looksAtAll = false
+    for (const kept of due) {
       const balance = this.balances.get(kept.facts.advertiser)!
       if (this.openDays(kept.budget, balance)) this.pushAll(kept)
       this.judge(kept)
+      this.due.set(kept, nextLook(kept.budget, now))
+      if (!isUndecided(balance)) continue
       // A restored campaign asks again until all have answered; a new day is told to all.
-      if (isUndecided(balance)) for (const worker of this.world.workers) this.push(kept, worker)
+      this.looksAtAll = true
+      for (const worker of this.world.workers) this.push(kept, worker)
+    }
+    for (const [worker, { unanswered }] of this.lines) {
+      for (const kept of unanswered.takeLost(now)) this.push(kept, worker)
     }
   }
 
@@ -217,15 +268,42 @@ export class Home implements Place {
     for (const worker of this.world.workersFor(kept.facts)) this.push(kept, worker)
   }
 
+  /** In one message with all else that the worker is to hear now. */
   private push(kept: Kept, worker: Worker): void {
-    const to = { campaign: kept.facts.number, shard: worker.shardNumber }
-    const { now } = this.world.events
-    const grant = pushGrant(kept.budget, this.balances.get(kept.facts.advertiser)!, to, {
-      now,
-      stopped: kept.stopped || kept.paused,
-      pacing: 1,
+    this.lineOf(worker).news.add(kept)
+    if (this.telling) return
+    this.telling = true
+    this.world.events.after(0, () => {
+      this.telling = false
+      for (const [to, line] of this.lines) if (line.news.size > 0) this.tell(to, line)
     })
-    this.world.toWorker(worker, [grant])
+  }
+
+  private tell(worker: Worker, { news, unanswered }: Line): void {
+    const { now } = this.world.events
+    const about = [...news]
+    news.clear()
+    const number = unanswered.add(about, now)
+    if (!this.up) return
+    const grants = about.map(kept => {
+      const to = { campaign: kept.facts.number, shard: worker.shardNumber }
+      const stopped = kept.stopped || kept.paused
+      return pushGrant(kept.budget, this.balances.get(kept.facts.advertiser)!, to, {
+        now,
+        stopped,
+        pacing: 1,
+      })
+    })
+    this.world.toWorker(worker, { sequence: ++this.lineOf(worker).sequence, answers: 0, number, grants })
+  }
+
+  private lineOf(worker: Worker): Line {
+    let line = this.lines.get(worker)
+    if (line === undefined) {
+      line = { sequence: 0, news: new Set(), unanswered: new Unanswered() }
+      this.lines.set(worker, line)
+    }
+    return line
   }
 
   private campaignOf(facts: CampaignFacts) {
@@ -236,4 +314,14 @@ export class Home implements Place {
     }
     return { pacing: facts.pacing, schedule, createdAt: this.created }
   }
+}
+
+/** The next end of a day, or time at which the day after it is opened. */
+function nextLook({ days }: CampaignBudget, now: number): number {
+  let next = NEVER
+  for (const { end } of days) {
+    if (end - TOMORROW_MS > now) next = Math.min(next, end - TOMORROW_MS)
+    else if (end > now) next = Math.min(next, end)
+  }
+  return next
 }

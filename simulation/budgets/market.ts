@@ -41,6 +41,10 @@ export function clickDelayMs(random: Random): number {
   return 600 - Math.log2(1 - random.next()) * halfLife
 }
 
+/** In so many regions all campaigns serve. Where there are more, each in one, and the larger it is in the more others. */
+const REGIONS_OF_ALL = 3
+const REACH = 0.3
+
 const MODELS_PRICE = { cpc: [100_000, 900_000], cpm: [800_000, 9_000_000] } as const
 
 export function makeMarket(scenario: Scenario, random: Random): Market {
@@ -77,10 +81,12 @@ function makeCampaign(
   const pacing = random.chance(scenario.evenShare) ? 'even' : 'asap'
   // An impression is a small event: paced campaigns have many of them, so that a slot of the plan holds more than a few.
   const times = pacing === 'asap' ? scenario.asapTimes : model === 'cpm' ? 4 : 1
-  const events = Math.round(times * eventsFrom * (eventsTo / eventsFrom) ** random.next())
+  const size = random.next()
+  const events = Math.round(times * eventsFrom * (eventsTo / eventsFrom) ** size)
   const trueRate = 0.02 + 0.08 * random.next()
   const price = model === 'cpc' ? amount : amount / 1000
   const regions = Array.from({ length: scenario.regions }, (_, region) => region)
+  const own = sequence % scenario.regions
   const kinds = KIND_WEIGHTS.map((_, kind) => kind).filter(kind => kind < 3 || random.chance(0.5))
   return {
     number: sequence * 256,
@@ -90,7 +96,10 @@ function makeCampaign(
     dailyCap: Math.ceil(events * price),
     timeZone: random.pick(scenario.zones),
     pacing,
-    regions: scenario.regions > 3 ? regions.filter(region => region === 0 || random.chance(0.4)) : regions,
+    regions:
+      regions.length <= REGIONS_OF_ALL
+        ? regions
+        : regions.filter(region => region === own || random.chance(REACH * size)),
     kinds,
     // The edge's prediction is off by up to a third, the more so for an ad that is new.
     predictedRate: trueRate * (0.75 + 0.5 * random.next()),

@@ -1,6 +1,7 @@
-import { type NodeLease, NodeLeases, timeOfChoice } from '../../src/budgets/node-leases.ts'
+import { NodeLeases, timeOfChoice } from '../../src/budgets/node-leases.ts'
 import type { LeaseAsk, LeaseGrant } from '../../src/ports/treasury-link.ts'
 import { heardCarelessly } from './breakages.ts'
+import { type Candidate, Candidates, isSpent } from './candidates.ts'
 import type { CampaignFacts } from './market.ts'
 import type { Place } from './network.ts'
 import type { Worker } from './worker.ts'
@@ -21,10 +22,17 @@ export interface TrackedEvent {
   readonly impression: Impression
 }
 
-/** A fleet asks each treasury once a second where it has nothing to tell. */
-const HEARTBEAT_MS = 1000
-/** What changed is told so soon. */
-const TELL_MS = 100
+interface Spooled {
+  readonly event: TrackedEvent
+  readonly sentAt: number
+}
+
+/** A node of a fleet tells each treasury once a second what changed until then. */
+const TURN_MS = 1020
+/** Where nothing did, it asks all the same: one of two may be lost, and the leases go on. By its own timer, which may run slow. */
+const HEARTBEAT_MS = 2000
+/** A node that had no ad for a request tells so soon what it has chosen. */
+const DRY_MS = 100
 /** An event that was not acknowledged is sent again. */
 const RESEND_MS = 2000
 /** Campaigns that bid on a request: those that people see are not always the same. */
@@ -37,12 +45,11 @@ export class Node implements Place {
   alive = true
   /** No message passes, in or out. */
   cutOff = false
-  private readonly candidates: NodeLease[][] = []
-  private readonly known = new Set<NodeLease>()
-  private readonly facts = new Map<NodeLease, CampaignFacts>()
+  private readonly candidates = new Candidates()
   private telling = false
-  /** Events that no log has acknowledged, by their key. */
-  readonly spool = new Map<string, TrackedEvent>()
+  /** Events that no log has acknowledged, by their key; those that were sent last come last. */
+  readonly spool = new Map<number, Spooled>()
+  private resending = false
 
   constructor(
     private readonly world: World,
@@ -53,7 +60,7 @@ export class Node implements Place {
     private readonly timerStart: number,
   ) {
     this.leases = new NodeLeases(boot, world.workersPerRegion, HEARTBEAT_MS)
-    world.events.after(world.random.next() * HEARTBEAT_MS, () => this.heartbeat())
+    world.events.after(world.random.next() * TURN_MS, this.turn)
   }
 
   /** Its own timer: starts anywhere, runs a little fast or slow, never jumps. */
@@ -72,69 +79,82 @@ export class Node implements Place {
       this.world.breakage === 'node-clock'
         ? { ...grant, askSentAt: this.world.events.now }
         : heardCarelessly(grant, this.leases, this.world.breakage)
-    for (const lease of this.leases.onGrant(heard, this.timer())) this.know(lease)
+    for (const lease of this.leases.onGrant(heard, this.timer())) {
+      if (lease.granted > 0) this.candidates.add(lease, this.factsOf)
+    }
     this.leases.returnIdle(this.timer())
   }
 
   /** A request comes: an ad is chosen, or none. */
   serve(kind: number): void {
     const { world } = this
-    const among = this.candidates[kind]
-    if (among === undefined || among.length === 0) return
+    const among = this.candidates.ofKind(kind)
+    if (among.length === 0) return
     const now = this.timer()
-    let best: NodeLease | null = null
-    let bestScore = 0
+    let best: Candidate | null = null
     let bids = 0
-    const from = world.random.below(among.length)
-    for (let look = 0; look < among.length && bids < BIDS_MAX; look++) {
-      const lease = among[(from + look) % among.length]!
-      const score = costOf(this.facts.get(lease)!)
-      if (this.leases.left(lease, now) < score || world.random.next() >= lease.pacing) continue
+    let place = world.random.below(among.length)
+    for (let looks = among.length; looks > 0 && bids < BIDS_MAX; looks--) {
+      if (place >= among.length) place = 0
+      const candidate = among[place]!
+      if (isSpent(candidate)) {
+        this.candidates.leave(kind, place)
+        continue
+      }
+      place++
+      const { lease, cost } = candidate
+      if (this.leases.left(lease, now) < cost || (lease.pacing < 1 && world.random.next() >= lease.pacing)) {
+        continue
+      }
       bids++
-      if (score <= bestScore) continue
-      best = lease
-      bestScore = score
+      if (best === null || cost > best.cost) best = candidate
     }
-    if (best === null) return
-    const campaign = this.facts.get(best)!
+    if (best === null) {
+      this.tellDry()
+      return
+    }
+    this.choose(best, now)
+  }
+
+  private choose({ lease, facts: campaign, cost }: Candidate, now: number): void {
+    const { world } = this
     const full = campaign.amount * 1000
     const variance = campaign.model === 'cpc' ? full * full * campaign.predictedRate : 0
-    this.leases.record(best, 1, bestScore, variance, now)
-    this.tell()
-    const worker = world.workerOf(this.region, best.partition)
+    this.leases.record(lease, 1, cost, variance, now)
+    const worker = world.workerOf(this.region, lease.partition)
     const impression = {
       serial: world.nextSerial(),
       campaign,
       worker,
-      chosenAt: timeOfChoice(best, this.wallClock()),
+      chosenAt: timeOfChoice(lease, this.wallClock()),
     }
-    world.auditor.chosen(this, best, impression, bestScore)
+    world.auditor.chosen(this, lease, impression, cost)
     world.live(this, impression)
   }
 
   /** An event of one of its impressions comes in: it is the log's once that has acknowledged it. */
   track(event: TrackedEvent): void {
-    if (!this.alive) return
-    this.spool.set(keyOf(event), event)
-    this.forward(event)
+    if (this.alive) this.forward(keyOf(event), event)
   }
 
   die(): void {
     this.alive = false
   }
 
-  /** Sends what changed to the treasuries of the region. */
-  private heartbeat(): void {
+  private readonly factsOf = (campaign: number): CampaignFacts => this.world.campaigns.get(campaign)!
+
+  /** Sends what changed to the treasuries of the region, or that it is there. */
+  private readonly turn = (): void => {
     // With the last request there is nothing more to be granted.
     if (!this.alive || this.world.events.now > this.world.end + 60_000) return
     this.askAll()
-    this.world.events.after(HEARTBEAT_MS * (0.9 + 0.2 * this.world.random.next()), () => this.heartbeat())
+    this.world.events.after(TURN_MS, this.turn)
   }
 
-  private tell(): void {
+  private tellDry(): void {
     if (this.telling) return
     this.telling = true
-    this.world.events.after(TELL_MS, () => {
+    this.world.events.after(DRY_MS, () => {
       this.telling = false
       if (this.alive) this.askAll()
     })
@@ -155,38 +175,39 @@ export class Node implements Place {
     world.network.send(this, worker, () => worker.onAsk(ask))
   }
 
-  private forward(event: TrackedEvent): void {
+  private forward(key: number, event: TrackedEvent): void {
     const { world } = this
     const { worker } = event.impression
+    this.spool.delete(key)
+    this.spool.set(key, { event, sentAt: world.events.now })
     if (!this.cutOff) {
       world.network.send(this, worker, () =>
-        worker.append(event, () => world.network.send(worker, this, () => this.spool.delete(keyOf(event)))),
+        worker.append(event, () => world.network.send(worker, this, () => this.spool.delete(key))),
       )
     }
-    world.events.after(RESEND_MS, () => {
-      if (this.spool.has(keyOf(event))) this.forward(event)
+    this.resendLater(RESEND_MS)
+  }
+
+  /** One timer for the node: most events are acknowledged long before. */
+  private resendLater(ms: number): void {
+    if (this.resending) return
+    this.resending = true
+    const { events } = this.world
+    events.after(ms, () => {
+      this.resending = false
+      for (const [key, { event, sentAt }] of this.spool) {
+        const ageMs = events.now - sentAt
+        if (ageMs < RESEND_MS) {
+          this.resendLater(RESEND_MS - ageMs)
+          return
+        }
+        this.forward(key, event)
+      }
     })
   }
-
-  private know(lease: NodeLease): void {
-    if (this.known.has(lease)) return
-    const campaign = this.world.campaigns.get(lease.campaign)!
-    this.known.add(lease)
-    this.facts.set(lease, campaign)
-    for (const kind of campaign.kinds) {
-      this.candidates[kind] ??= []
-      this.candidates[kind].push(lease)
-    }
-  }
 }
 
-/** What a choice may cost, thousandths of a micro: the price, or the click that is expected. */
-function costOf(campaign: CampaignFacts): number {
-  return campaign.model === 'cpm'
-    ? campaign.amount
-    : Math.max(1, Math.round(campaign.amount * 1000 * campaign.predictedRate))
-}
-
-function keyOf({ kind, impression }: TrackedEvent): string {
-  return `${impression.serial}${kind === 'click' ? 'c' : 'r'}`
+/** Of an event: the same, however often it is told. */
+export function keyOf({ kind, impression }: TrackedEvent): number {
+  return impression.serial * 2 + (kind === 'click' ? 1 : 0)
 }

@@ -1,21 +1,9 @@
-import {
-  applyGrant,
-  type FarParent,
-  hasUnsettled,
-  newFarParent,
-  observeSpend,
-  refundCharge,
-  reportOf,
-  returnSurplus,
-  waitIsOver,
-  wantedOf,
-} from '../../src/budgets/far-parent.ts'
+import { applyGrant, refundCharge, returnSurplus, waitIsOver } from '../../src/budgets/far-parent.ts'
 import { DRAIN_MS } from '../../src/budgets/lease-time.ts'
 import { unspent } from '../../src/budgets/link.ts'
 import {
   dayAt,
   endLease,
-  newShard,
   openEpoch,
   releaseLeases,
   reportChosen,
@@ -29,63 +17,57 @@ import {
   unlease,
 } from '../../src/budgets/shard.ts'
 import type { ShardGrant } from '../../src/budgets/shard-messages.ts'
-import { type ShardView, Treasury } from '../../src/budgets/treasury.ts'
+import type { Habits, ShardView } from '../../src/budgets/shard-view.ts'
+import { Treasury } from '../../src/budgets/treasury.ts'
 import { cpmMicros, impressionCost, micros } from '../../src/core/money.ts'
 import type { LeaseAsk } from '../../src/ports/treasury-link.ts'
 import type { ChosenRecord, LeaseTakenRecord } from '../../src/records/events.ts'
 import { freeWithoutHolds, leaseFor, settledAt } from './breakages.ts'
 import { CRASH_KINDS, type CrashStep, storeFaults } from './faults.ts'
+import { type Held, LOOK_MS, newHeld, priceOf } from './held.ts'
+import { HomeLink, LAPSE_MS } from './home-link.ts'
 import { Ledger } from './ledger.ts'
-import type { CampaignFacts } from './market.ts'
+import type { FromHome } from './messages.ts'
 import type { Place } from './network.ts'
-import type { Node, TrackedEvent } from './node.ts'
+import { keyOf, type Node, type TrackedEvent } from './node.ts'
+import { SeenKeys } from './seen-keys.ts'
 import type { World } from './world.ts'
 import { haunt } from './zombie.ts'
 
 /** From an append to its decision: the flush, and the batch. */
 const COMMIT_MS = 12
 const SLOW_COMMIT_MS = 3000
-const ROUND_MS = 100
+/** From the first that a treasury has to answer or hand out to its round: all that comes meanwhile is in it. */
+const ROUND_MS = 50
 const SECOND_MS = 1000
+/** Money comes free with messages and lapsing holds, and is told of then. */
+const FLEET: Habits = { hungryMs: 10_000, pushes: false }
 const RESTART_MS = 2000
 const RETRY_MS = 500
 const DRAIN_SLOWER = 30
-
 type LogRecord =
   | { readonly kind: 'event'; readonly event: TrackedEvent; readonly acknowledge: () => void }
   | { readonly kind: 'leases'; readonly record: LeaseTakenRecord }
   | { readonly kind: 'chosen'; readonly record: ChosenRecord }
   | { readonly kind: 'epoch'; readonly epoch: number }
 
-/** What a worker keeps of one campaign: the production shard, and its link to the campaign's home. */
-export interface Held {
-  readonly facts: CampaignFacts
-  readonly shard: Shard
-  readonly parent: FarParent
-  readonly waiting: { readonly event: TrackedEvent; readonly since: number }[]
-  /** Charged and leased in this second: micros. */
-  spent: number
-  /** Its nodes were told to stop: by the home, or because nothing is left that pays for an event. */
-  stopped: boolean
-  /** Something changed that the home has not been told. */
-  changed: boolean
-  told: number
-}
-
 /** A worker of a region, one partition of its log: the production shard machine and treasury, around them a log that crashes. */
 export class Worker implements Place {
   readonly kind = 'worker'
   readonly held = new Map<number, Held>()
   /** Decided events, by serial and kind: the bits of the design. */
-  private readonly seen = new Set<number>()
+  private readonly seen = new SeenKeys()
   private readonly ledger = new Ledger()
   private log: LogRecord[] = []
   private committing = false
   private treasury: Treasury
   private epoch = 1
-  private up = true
+  up = true
   private generation = 0
   private dying: { readonly step: CrashStep; readonly zombie: boolean } | null = null
+  /** The generation whose round is scheduled; -1 where none is. */
+  private rounding = -1
+  private readonly home: HomeLink
 
   constructor(
     private readonly world: World,
@@ -94,6 +76,7 @@ export class Worker implements Place {
     readonly shardNumber: number,
   ) {
     this.treasury = this.newTreasury()
+    this.home = new HomeLink(world, this, held => this.sweep(held))
     this.begin()
   }
 
@@ -106,29 +89,54 @@ export class Worker implements Place {
     if (!this.up) return
     this.world.auditor.asked(ask)
     this.treasury.onAsk(ask, this.world.events.now)
+    this.roundSoon()
   }
 
-  /** A grant of the campaign. */
-  onGrants(grants: readonly ShardGrant[]): void {
+  /** Grants of the home. */
+  onGrants({ sequence, answers, number, grants }: FromHome): void {
     if (!this.up) return
     this.world.auditor.arrived(this, grants)
-    for (const grant of grants) {
-      const held = this.heldOf(grant.campaign)
-      const stoppedBefore = held.parent.stopped
-      const { fence } = held.parent
-      const { reversed } = applyGrant(held.parent, held.shard, grant, this.world.events.now)
-      for (const of of reversed) this.reverse(held, of)
+    this.home.onMessage(answers, number)
+    for (const grant of grants) this.take(grant, sequence)
+  }
+
+  private take(grant: ShardGrant, sequence: number): void {
+    const { now } = this.world.events
+    const held = this.heldOf(grant.campaign)
+    const { parent, shard } = held
+    const { fence, incarnation, stopped, scarce } = parent
+    const day = shard.days.at(-1)
+    const granted = grantedTo(shard)
+    const { reversed } = applyGrant(parent, shard, grant, now)
+    const isMore = parent.fence > fence || grantedTo(shard) > granted
+    for (const of of reversed) this.reverse(held, of)
+    // What is no total (stopped, scarce) may be older than what is known: asked for again.
+    const isLate = sequence < held.sequence
+    held.sequence = Math.max(held.sequence, sequence)
+    if (isLate || parent.fence !== fence || parent.incarnation !== incarnation || reversed.length > 0) {
       held.changed = true
-      this.settleWaiting(held)
-      // Somebody waits for what is not needed here.
-      if (grant.scarce && returnSurplus(held.parent, held.shard, this.world.events.now)) this.askNow(held)
-      if (held.parent.fence > fence) this.treasury.onReleased(grant.campaign, null)
-      if (held.parent.stopped && !stoppedBefore) {
-        releaseLeases(held.shard, this.world.events.now)
-        this.treasury.onReleased(grant.campaign, null)
-      }
-      this.judge(held)
     }
+    this.settleWaiting(held)
+    // Somebody waits for what is not needed here.
+    if (grant.scarce && returnSurplus(parent, shard, now)) this.home.tellSoon(held)
+    if (parent.fence > fence) this.release(held, null)
+    if (parent.stopped && !stopped) {
+      releaseLeases(shard, now)
+      this.release(held, null)
+    }
+    this.judge(held)
+    if (grant.waitMs > 0) {
+      held.asksAt = now + Math.max(LOOK_MS, grant.waitMs)
+      this.home.lookBy(held, held.asksAt)
+    }
+    if (isMore) {
+      held.askMs = LOOK_MS
+      this.treasury.lookAt(grant.campaign)
+      this.roundSoon()
+    }
+    const isNews =
+      isMore || parent.stopped !== stopped || parent.scarce !== scarce || shard.days.at(-1) !== day
+    if (held.changed || isNews) this.home.touch(held)
   }
 
   /** To die at a step of its next commit, or its treasury at once. */
@@ -175,6 +183,7 @@ export class Worker implements Place {
     this.epoch++
     this.treasury = this.newTreasury()
     for (const campaign of this.held.keys()) this.treasury.wake(campaign)
+    this.roundSoon()
   }
 
   /** What the home has granted of a day, as far as it is known here. */
@@ -192,6 +201,7 @@ export class Worker implements Place {
     if (!refundCharge(held.parent, held.shard, { fence, start, amount })) return
     if (this.world.breakage !== 'refund-twice') charge.back = charge.amount
     held.changed = true
+    this.home.touch(held)
     this.world.auditor.refunded(this, { serial, fence, start, amount })
   }
 
@@ -214,12 +224,23 @@ export class Worker implements Place {
       }
       this.world.events.after(ms * this.world.random.next(), turn)
     }
-    every(ROUND_MS, () => this.round(this.treasury))
+    this.roundSoon()
     every(SECOND_MS, () => this.second())
   }
 
   private newTreasury(): Treasury {
-    return new Treasury(this.index, this.epoch, campaign => this.viewOf(campaign))
+    return new Treasury(this.index, this.epoch, campaign => this.viewOf(campaign), undefined, FLEET)
+  }
+
+  private roundSoon(): void {
+    if (this.rounding === this.generation) return
+    const mine = this.generation
+    this.rounding = mine
+    this.world.events.after(ROUND_MS, () => {
+      if (mine !== this.generation) return
+      this.rounding = -1
+      this.round(this.treasury)
+    })
   }
 
   private round(treasury: Treasury): void {
@@ -241,35 +262,16 @@ export class Worker implements Place {
     })
   }
 
+  /** Looks at the campaigns that are due, and tells the home what is new of them. */
   private second(): void {
     this.tellChosen()
-    const { now } = this.world.events
-    const reports = []
-    for (const held of this.held.values()) {
-      const { parent, shard } = held
-      observeSpend(parent, held.spent, 1)
-      held.spent = 0
-      this.sweep(held)
-      if (returnSurplus(parent, shard, now)) held.changed = true
-      const wanted = wantedOf(parent, shard, now, shortBy(held))
-      const wants = wanted.some(({ start, micros: amount, shortMicros }) => {
-        const day = shard.days.find(known => known.start === start)!
-        return shortMicros > 0 || amount > unspent(day.link) * 1.1
-      })
-      // What is known already is told now and then all the same: a message may have been lost.
-      const due = held.changed || wants || hasUnsettled(parent) || now - held.told > 10_000
-      if (!due) continue
-      held.changed = false
-      held.told = now
-      reports.push(reportOf(parent, shard, wanted))
-    }
-    if (reports.length > 0) this.world.toHome(this, reports)
+    this.home.turn()
   }
 
-  /** A charge that waits is not to wait for the next second. */
-  private askNow(held: Held): void {
-    const wanted = wantedOf(held.parent, held.shard, this.world.events.now, shortBy(held))
-    this.world.toHome(this, [reportOf(held.parent, held.shard, wanted)])
+  private release(held: Held, thousandths: number | null): void {
+    this.treasury.onReleased(held.facts.number, thousandths)
+    this.treasury.lookAt(held.facts.number)
+    this.roundSoon()
   }
 
   private tellChosen(): void {
@@ -277,11 +279,13 @@ export class Worker implements Place {
     if (chosen !== null) this.write({ kind: 'chosen', record: chosen })
   }
 
+  /** What time does to a campaign: days end, waits are over, holds lapse. */
   private sweep(held: Held): void {
+    this.treasury.lookAt(held.facts.number)
     const { now } = this.world.events
     for (const day of held.shard.days) {
       const ended = endLease(held.shard, day, now)
-      if (ended > 0) this.treasury.onReleased(held.facts.number, ended)
+      if (ended > 0) this.release(held, ended)
     }
     for (let i = held.waiting.length - 1; i >= 0; i--) {
       const { event, since } = held.waiting[i]!
@@ -332,8 +336,9 @@ export class Worker implements Place {
   private decide(record: LogRecord): void {
     switch (record.kind) {
       case 'epoch':
-        for (const { shard } of this.held.values()) {
-          openEpoch(shard, record.epoch, this.world.events.now, this.drainMs)
+        for (const held of this.held.values()) {
+          openEpoch(held.shard, record.epoch, this.world.events.now, this.drainMs)
+          this.home.touch(held)
         }
         return
       case 'leases':
@@ -345,6 +350,7 @@ export class Worker implements Place {
           const day = dayAt(held.shard, this.world.events.now) ?? held.shard.days.at(-1)
           if (day === undefined) continue
           reportChosen(held.shard, day, { epoch: record.record.epoch, ...said }, this.world.events.now)
+          this.home.lookBy(held, this.world.events.now + LAPSE_MS)
         }
         return
       case 'event':
@@ -370,28 +376,29 @@ export class Worker implements Place {
         granted = leaseFor(held.shard, day, lease.amountMicros, now, this.world.breakage)
         held.spent += granted
       }
+      this.home.touch(held)
       if (day !== null && granted > 0) {
         const { campaign } = lease
         this.world.auditor.leased(this, epoch, { campaign, dayStart: day.start, amountMicros: granted })
       }
       if (epoch === this.epoch) this.treasury.onLeased(lease.campaign, granted)
     }
+    this.roundSoon()
   }
 
   private decideEvent(event: TrackedEvent): void {
     const { impression, kind } = event
-    const key = impression.serial * 2 + (kind === 'click' ? 1 : 0)
-    if (this.seen.has(key)) {
+    if (!this.seen.add(keyOf(event))) {
       this.world.auditor.repeated(event)
       return
     }
-    this.seen.add(key)
     const billable = (impression.campaign.model === 'cpm') === (kind === 'render')
     if (!billable) return
     const held = this.heldOf(impression.campaign.number)
     if (this.charge(held, event)) return
     held.waiting.push({ event, since: this.world.events.now })
-    if (held.waiting.length === 1) this.askNow(held)
+    this.home.touch(held)
+    if (held.waiting.length === 1) this.home.tellSoon(held)
   }
 
   private charge(held: Held, event: TrackedEvent): boolean {
@@ -412,6 +419,7 @@ export class Worker implements Place {
         now: settledAt(chosenAt, this.world),
       })
     held.changed = true
+    this.home.touch(held)
     this.judge(held)
     const { fence } = held.parent
     const { serial } = event.impression
@@ -430,7 +438,8 @@ export class Worker implements Place {
     const stopped = held.parent.stopped || day === null || unspent(day.link) < unitPrice(held.shard)
     if (stopped === held.stopped) return
     held.stopped = stopped
-    this.treasury.wake(held.facts.number)
+    this.treasury.wake(held.facts.number, held.parent.stopped)
+    this.roundSoon()
   }
 
   private giveAway(event: TrackedEvent): void {
@@ -468,32 +477,15 @@ export class Worker implements Place {
     let held = this.held.get(campaign)
     if (held === undefined) {
       const facts = this.world.campaigns.get(campaign)!
-      held = {
-        facts,
-        shard: newShard({ model: facts.model, amount: facts.amount }),
-        parent: newFarParent(campaign, this.shardNumber),
-        waiting: [],
-        spent: 0,
-        stopped: false,
-        changed: true,
-        told: Number.NEGATIVE_INFINITY,
-      }
+      held = newHeld(facts, this.shardNumber, this.world.events.now)
       this.held.set(campaign, held)
     }
     return held
   }
 }
 
-/** What waiting charges are short of, by the start of their day. */
-function shortBy({ shard, waiting }: Held): Map<number, number> {
-  const short = new Map<number, number>()
-  for (const { event } of waiting) {
-    const day = dayAt(shard, event.impression.chosenAt) ?? shard.days.at(-1)
-    if (day !== undefined) short.set(day.start, (short.get(day.start) ?? 0) + priceOf(event))
-  }
-  return short
-}
-
-function priceOf({ impression: { campaign } }: TrackedEvent): number {
-  return campaign.model === 'cpc' ? campaign.amount : Math.ceil(campaign.amount / 1000)
+function grantedTo({ days }: Shard): number {
+  let granted = 0
+  for (const { link } of days) granted += link.granted
+  return granted
 }

@@ -1,4 +1,3 @@
-import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.ts'
 import { HOUR_MS, MINUTE_MS } from '../../src/core/time.ts'
 import { Random } from '../random.ts'
 import { Auditor } from './audit/auditor.ts'
@@ -15,6 +14,7 @@ import {
   makeMarket,
   RENDER_SHARE,
 } from './market.ts'
+import type { FromHome, FromWorker } from './messages.ts'
 import { CUT_REGION, Network } from './network.ts'
 import { type Impression, Node } from './node.ts'
 import type { Scenario } from './scenarios.ts'
@@ -141,21 +141,24 @@ export class World {
     return this.serials++
   }
 
-  toHome(from: Worker, reports: readonly ShardReport[]): void {
+  toHome(from: Worker, message: FromWorker): void {
     this.shardMessages++
-    this.auditor.said(from, reports)
-    this.network.send(from, this.home, () => this.home.onReports(from, reports))
+    this.auditor.said(from, message.reports)
+    this.network.send(from, this.home, () => this.home.onReports(from, message))
   }
 
-  toWorker(to: Worker, grants: readonly ShardGrant[]): void {
+  toWorker(to: Worker, message: FromHome): void {
+    const { grants } = message
     this.shardMessages++
     this.auditor.told(to, grants)
     if (this.breakage === 'merge-by-adding') {
       const differences = this.adding.differences(to, grants)
-      this.network.send(this.home, to, () => to.onGrants(this.adding.added(to, differences)))
+      this.network.send(this.home, to, () =>
+        to.onGrants({ ...message, grants: this.adding.added(to, differences) }),
+      )
       return
     }
-    this.network.send(this.home, to, () => to.onGrants(grants))
+    this.network.send(this.home, to, () => to.onGrants(message))
   }
 
   /** What becomes of a chosen impression: it is shown, and maybe clicked. */
@@ -214,7 +217,7 @@ export class World {
     const node = new Node(this, region, boot, skew, drift, this.events.now - random.below(1_000_000))
     this.nodes.push(node)
     this.byBoot.set(boot, node)
-    if (spool !== undefined) for (const event of spool.spool.values()) node.track(event)
+    if (spool !== undefined) for (const { event } of spool.spool.values()) node.track(event)
     return node
   }
 

@@ -8,7 +8,7 @@ import { SLOT_MS, type TrafficCurve } from './traffic-curve.ts'
 const SLOTS_A_DAY = (24 * 3_600_000) / SLOT_MS
 
 /** Of a campaign that is not paced. */
-const UNPACED: Paced = { allowance: Number.POSITIVE_INFINITY, factor: 1 }
+const UNPACED: Paced = { allowance: Number.POSITIVE_INFINITY, factor: 1, waitMs: 0 }
 
 interface Planned {
   readonly pace: Pace

@@ -87,14 +87,19 @@ export function newFarParent(campaign: number, shard: number): FarParent {
   }
 }
 
-/** What the shard leased and charged in the last `seconds`, less what came back. */
+/** What the shard leased in the last of `seconds`, of the others nothing: who spends nothing need not be looked at. */
 export function observeSpend(parent: FarParent, spentMicros: number, seconds: number): void {
-  parent.rate += RATE_WEIGHT * (Math.max(0, spentMicros) / seconds - parent.rate)
-  if (parent.rate < LEAST_RATE) parent.rate = 0
+  for (let quiet = 1; quiet < seconds && parent.rate > 0; quiet++) observeSecond(parent, 0)
+  observeSecond(parent, spentMicros)
   if (spentMicros > 0) {
     parent.backoffMs = BACKOFF_MS_MIN
     parent.quietUntil = 0
   }
+}
+
+function observeSecond(parent: FarParent, spentMicros: number): void {
+  parent.rate += RATE_WEIGHT * (Math.max(0, spentMicros) - parent.rate)
+  if (parent.rate < LEAST_RATE) parent.rate = 0
 }
 
 /** Takes a grant in. Of an older fence or incarnation it is refused: its parent may have forgotten of it since. */

@@ -47,6 +47,7 @@ function open(shards: number) {
       now,
       allowance: Number.POSITIVE_INFINITY,
       pacing: 1,
+      waitMs: 0,
       stopped: false,
     })
   const reports = (of: Far, now = NOW) => [

@@ -30,6 +30,8 @@ export interface GrantTerms {
   /** What pacing lets the campaign have out on a day, beyond what is out: micros. */
   readonly allowance: number
   readonly pacing: number
+  /** Until pacing lets more out. */
+  readonly waitMs: number
   readonly stopped: boolean
 }
 
@@ -64,7 +66,7 @@ export function pushGrant(
   takeTold(budget, balance)
   raiseFences(budget, balance)
   const scarce = isScarce(budget, terms.now)
-  return grantTo(budget, balance, to, shard, { ...terms, scarce, honoured: [] })
+  return grantTo(budget, balance, to, shard, { ...terms, waitMs: 0, scarce, honoured: [] })
 }
 
 /** A shard wanted more than there was, a moment ago: the others are to give back what they do not need. */
@@ -120,7 +122,7 @@ function grantTo(
   balance: Balance,
   to: { readonly campaign: number; readonly shard: number },
   shard: FarShard,
-  said: Pick<ShardGrant, 'stopped' | 'scarce' | 'pacing' | 'honoured'>,
+  said: Pick<ShardGrant, 'stopped' | 'scarce' | 'pacing' | 'waitMs' | 'honoured'>,
 ): ShardGrant {
   const days: ShardGrant['days'][number][] = []
   for (const day of budget.days) {
@@ -139,6 +141,7 @@ function grantTo(
     stopped: said.stopped,
     scarce: said.scarce,
     pacing: said.pacing,
+    waitMs: said.waitMs,
     honoured: said.honoured,
   }
 }

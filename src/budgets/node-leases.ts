@@ -150,7 +150,8 @@ export class NodeLeases {
   /** When the lease ends by itself, unless an answer renews it before. */
   endsAt(lease: NodeLease): number {
     const { renewedAt, validMs } = this.lines[lease.partition]!
-    return renewedAt + (lease.closed ? this.closedAfterMs : validMs - STOP_EARLY_MS)
+    const lasts = validMs - STOP_EARLY_MS
+    return renewedAt + (lease.closed ? Math.min(this.closedAfterMs, lasts) : lasts)
   }
 
   /** All that the node was ever granted of a partition, under its epoch. */

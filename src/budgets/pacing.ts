@@ -32,6 +32,8 @@ export interface Paced {
   readonly allowance: number
   /** Share of eligible requests to bid on, 0 to 1. */
   readonly factor: number
+  /** Ms until the plan lets out another price. */
+  readonly waitMs: number
 }
 
 /** The line may be so far ahead of what is out: two rounds of asks and the way of a lease. */
@@ -58,5 +60,6 @@ export function paceTo(pace: Pace, terms: PaceTerms): Paced {
   // A campaign of few events a minute is let out one at a time: there is nothing to ease.
   const eased = perMs * EASE_MS
   const factor = eased <= price ? 1 : Math.min(1, Math.max(FACTOR_MIN, (pace.line - out) / eased))
-  return { allowance, factor }
+  const untilNext = price - (Math.max(0, pace.line - out) % price)
+  return { allowance, factor, waitMs: perMs > 0 ? untilNext / perMs : Number.POSITIVE_INFINITY }
 }

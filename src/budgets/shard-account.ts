@@ -2,10 +2,13 @@ import type { LeaseAsk } from '../ports/treasury-link.ts'
 
 /** Weight of the newest second in the observed rate. */
 const RATE_WEIGHT = 0.4
-/** A rate below this is none: halved for ever, it would end among numbers that processors are slow with. */
-const LEAST_RATE = 1e-6
+/** Impressions a second below which nothing is spent to speak of: a lease is for more than that in any case. */
+const LEAST_IMPRESSION_RATE = 0.01
 /** A lease of a cpc campaign is for so many impressions at least, at the highest click rate that is usual. */
 const CHOICES_A_CLICK = 10
+
+/** Campaigns whose nodes chose nothing for so long are given to others, again and again, later each time. */
+export const REST_MS_MIN = 1000
 
 /** A serving node, as a treasury knows it under one term. */
 export interface LeaseNode {
@@ -74,7 +77,15 @@ export interface ShardAccount {
   impressionRate: number
   ratedChosen: number
   ratedImpressions: number
-  idleSeconds: number
+  /** When it was chosen last, or leased more to try. */
+  usedAt: number
+  /** Nodes that choose nothing for so long are not the right ones. */
+  restMs: number
+  /** They gave back what they had: until others have their turn nothing is granted. */
+  rests: boolean
+  /** It waits for its turn to be given to others. */
+  isTrying: boolean
+  dueAt: number
   reportedChosen: number
   reportedVariance: number
   reportedDropped: number
@@ -119,15 +130,22 @@ export function turnToDay(
   return true
 }
 
+/** It was chosen: its nodes are the right ones. */
+export function noteUse(shard: ShardAccount, now: number): void {
+  shard.usedAt = now
+  shard.restMs = REST_MS_MIN
+}
+
 /** Lets a second of what was chosen into the observed rates. */
 export function observe(shard: ShardAccount, seconds: number): void {
   const chosen = shard.chosen - shard.ratedChosen
-  shard.idleSeconds = chosen > 0 ? 0 : shard.idleSeconds + 1
   shard.rate += RATE_WEIGHT * (chosen / seconds - shard.rate)
-  if (shard.rate < LEAST_RATE) shard.rate = 0
   const impressions = shard.impressions - shard.ratedImpressions
   shard.impressionRate += RATE_WEIGHT * (impressions / seconds - shard.impressionRate)
-  if (shard.impressionRate < LEAST_RATE) shard.impressionRate = 0
+  if (shard.impressionRate < LEAST_IMPRESSION_RATE) {
+    shard.rate = 0
+    shard.impressionRate = 0
+  }
   shard.ratedChosen = shard.chosen
   shard.ratedImpressions = shard.impressions
 }
@@ -229,7 +247,11 @@ export function newShardAccount(campaign: number, shard: number): ShardAccount {
     impressionRate: 0,
     ratedChosen: 0,
     ratedImpressions: 0,
-    idleSeconds: 0,
+    usedAt: Number.NEGATIVE_INFINITY,
+    restMs: REST_MS_MIN,
+    rests: false,
+    isTrying: false,
+    dueAt: Number.POSITIVE_INFINITY,
     reportedChosen: 0,
     reportedVariance: 0,
     reportedDropped: 0,
@@ -241,4 +263,19 @@ export function newShardAccount(campaign: number, shard: number): ShardAccount {
     isListedHungry: false,
     quietUntil: Number.NEGATIVE_INFINITY,
   }
+}
+
+/** Returns what the node should have and could not be given. */
+export function topUp(account: NodeAccount, wanted: number, enough: number, pushes: boolean): number {
+  const { shard } = account
+  const before = unspentOf(account)
+  if (before >= Math.max(enough, wanted / 2)) return 0
+  const more = Math.min(shard.leased - shard.taken, wanted - before)
+  if (more > 0 && before + more >= enough) {
+    const taken = takenBy(account)
+    account.granted += more
+    shard.taken += takenBy(account) - taken
+    tell(account, pushes && before < enough)
+  }
+  return Math.max(0, wanted - unspentOf(account))
 }

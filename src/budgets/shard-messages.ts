@@ -66,6 +66,8 @@ export interface ShardGrant {
   readonly scarce: boolean
   /** Share of eligible requests that pacing lets nodes bid on, 0 to 1. */
   readonly pacing: number
+  /** Of what pacing holds back, more is let out after so many ms: there is no use in asking before. 0 where it is unknown. */
+  readonly waitMs: number
   /** What stands of the charges under an older fence, by day: the rest is to be reversed. */
   readonly honoured: readonly { readonly fence: number; readonly start: number; readonly charged: number }[]
 }

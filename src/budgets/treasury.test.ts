@@ -2,7 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import type { LeaseAsk } from '../ports/treasury-link.ts'
 import { CLOSE_SLACK_MS, LEASE_VALID_MS } from './lease-time.ts'
 import { NodeLeases } from './node-leases.ts'
-import { type ShardView, Treasury } from './treasury.ts'
+import type { ShardView } from './shard-view.ts'
+import { Treasury } from './treasury.ts'
 
 const EPOCH = 1
 const CAMPAIGN = 512

@@ -1,5 +1,6 @@
 import type { LeaseAsk, LeaseGrant } from '../ports/treasury-link.ts'
 import type { ChosenRecord, LeaseTakenRecord } from '../records/events.ts'
+import { IdleShards } from './idle-shards.ts'
 import { leaseSize } from './lease-size.ts'
 import { CLOSE_SLACK_MS, LEASE_VALID_MS } from './lease-time.ts'
 import { nodesFor } from './rendezvous.ts'
@@ -11,13 +12,15 @@ import {
   mergeSaid,
   type NodeAccount,
   newShardAccount,
+  noteUse,
   observe,
   type ShardAccount,
-  takenBy,
   tell,
+  topUp,
   turnToDay,
   unspentOf,
 } from './shard-account.ts'
+import { affordable, freeOf, NEAR, type ShardView } from './shard-view.ts'
 
 /**
  * The treasury of one partition: hands out to nodes, from memory, what it has leased durably for its epoch.
@@ -32,38 +35,18 @@ import {
 /** Impressions a second that one node is thought to have room for, of one campaign. */
 const NODE_IMPRESSIONS = 4
 /** Nodes that choose nothing with what they have for so long make room for others. */
-const IDLE_SECONDS = 4
-/** And other shards for this one. */
-const UNLEASE_SECONDS = 10
+const IDLE_MS = 4000
+/** A campaign that is not chosen is given to more nodes only as long as each has no more of the partition's than this. */
+const CAMPAIGNS_A_NODE = 512
+/** Other shards are made room for after this. */
+const UNLEASE_MS = 10_000
 /** Where other campaigns on the balance starve, sooner. */
-const HOARD_SECONDS = 6
+const HOARD_MS = 6000
 /** Having given money back, a campaign leaves it to the others for so long. */
 const QUIET_MS = 10_000
 const SECOND_MS = 900
 /** Nodes are looked at each second: where it took longer, the time was ours. */
 const STALL_MS = 1500
-/** Campaigns whose nodes have too little are looked at again this often: money may have come free. */
-const HUNGRY_MS = 250
-
-/** What the treasury must know of a campaign's money to size a lease. Asked afresh each time. */
-export interface ShardView {
-  readonly model: 'cpc' | 'cpm'
-  /** What one more choice may cost at most. */
-  readonly price: number
-  /** What the shard could lease, micros, pacing applied. */
-  readonly grantableMicros: number
-  readonly stopped: boolean
-  /** Other shards want what this one does not use. */
-  readonly scarce: boolean
-  /** Other campaigns on the same balance find no money at all. */
-  readonly starving: boolean
-  readonly pacing: number
-  /** `whenAuthorityLost` */
-  readonly closed: boolean
-  readonly shard: number
-  readonly dayStart: number
-  readonly dayEnd: number
-}
 
 export interface TreasuryRound {
   readonly leases: LeaseTakenRecord | null
@@ -79,13 +62,16 @@ export class Treasury {
   private readonly due: ShardAccount[] = []
   /** Whose nodes have less than they should. */
   private readonly hungry: ShardAccount[] = []
-  /** Chosen with, or with money in the hands of nodes. */
+  /** Chosen with in the last seconds. */
   private readonly active = new Set<ShardAccount>()
+  private readonly idle = new IdleShards()
   private hungryAt = Number.NEGATIVE_INFINITY
   /** Whether nodes have reported choices that `decide` should hear of now, not at the next second. */
   overdue = false
   private ratedAt = Number.NEGATIVE_INFINITY
   private lookedAt = Number.POSITIVE_INFINITY
+  /** The latest that was told. */
+  private now = Number.NEGATIVE_INFINITY
 
   constructor(
     readonly partition: number,
@@ -93,10 +79,12 @@ export class Treasury {
     private readonly view: (campaign: number) => ShardView | null,
     /** A campaign wants to be served and there is no money for it. */
     private readonly onStarved: (campaign: number) => void = () => {},
+    private readonly habits = NEAR,
   ) {}
 
   /** Takes in what a node chose and gave back. A repeat or an old ask changes nothing. */
   onAsk(ask: LeaseAsk, now: number): void {
+    this.now = now
     const node = this.nodeNamed(ask.node)
     node.heardAt = now
     node.askSentAt = Math.max(node.askSentAt ?? Number.NEGATIVE_INFINITY, ask.sentAt)
@@ -115,7 +103,7 @@ export class Treasury {
     shard.leased += grantedMicros * 1000
     shard.askedLease = false
     // It is to be tried.
-    if (grantedMicros > 0) shard.idleSeconds = 0
+    if (grantedMicros > 0) shard.usedAt = this.now
     if (grantedMicros > 0) this.addDue(shard)
   }
 
@@ -144,13 +132,13 @@ export class Treasury {
     if (shard !== undefined) this.addDue(shard)
   }
 
-  /** A campaign whose money or state changed: new, stopped, resumed, a new day. Nodes hear of it at once. */
-  wake(campaign: number): void {
+  /** A campaign whose money or state changed: new, stopped, resumed, a new day. Nodes hear of it, at once or when they ask. */
+  wake(campaign: number, atOnce = true): void {
     const view = this.view(campaign)
     if (view === null) return
     const shard = this.shardOf(campaign, view.shard)
     this.addDue(shard)
-    for (const account of shard.accounts) tell(account, true)
+    for (const account of shard.accounts) tell(account, atOnce)
   }
 
   /** Money may have come free for those that have too little. */
@@ -167,19 +155,23 @@ export class Treasury {
 
   /** Once a second, and when `overdue`: what to append so that decide knows what was chosen. Null where nothing was. */
   chosenSince(now: number): ChosenRecord | null {
+    this.now = now
     this.closeSilent(now)
     this.overdue = false
     const passed = now - this.ratedAt
     const isSecond = passed >= SECOND_MS
-    if (isSecond) this.ratedAt = now
+    if (isSecond) {
+      this.ratedAt = now
+      this.idle.take(now, shard => this.tryOther(shard, now))
+    }
     const shards: ChosenRecord['shards'][number][] = []
     for (const shard of this.active) {
       const { campaign, chosen, impressions, variance, dropped, supposed } = shard
       if (isSecond) {
         observe(shard, Math.min(10, passed / 1000))
-        this.respread(shard)
+        this.spreadBusy(shard)
       }
-      if (shard.rate === 0 && shard.taken <= chosen) {
+      if (shard.rate === 0) {
         shard.isActive = false
         this.active.delete(shard)
       }
@@ -216,7 +208,8 @@ export class Treasury {
    * last round; nobody else hears anything but what is urgent.
    */
   round(now: number): TreasuryRound {
-    if (now - this.hungryAt >= HUNGRY_MS) {
+    this.now = now
+    if (now - this.hungryAt >= this.habits.hungryMs) {
       this.hungryAt = now
       this.wakeHungry()
     }
@@ -233,26 +226,32 @@ export class Treasury {
 
   private merge(account: NodeAccount, said: LeaseAsk['shards'][number]): void {
     const { shard } = account
-    // What it has no use for: others are asked.
-    if (mergeSaid(account, said)) shard.turn++
+    const { chosen } = shard
+    const returned = mergeSaid(account, said)
+    if (returned) shard.turn++
+    if (shard.chosen > chosen) noteUse(shard, this.now)
     // Chosen before the release, told after it: until `decide` has it, a new lease would be taken for it.
     if (shard.chosen > shard.leased) this.overdue = true
     this.activate(shard)
+    // What nobody had a use for goes to others; of many campaigns, when it is its turn, or all would go round and round.
+    shard.rests = shard.chosen === chosen && (shard.rests || (returned && this.idle.isCrowded))
+    if (shard.rests) this.idle.rest(shard, this.now + shard.restMs)
     this.addDue(shard)
   }
 
   /** Tops nodes up from what is leased and with nobody. Returns micros to lease more, or (negative) to give back. */
   private share(shard: ShardAccount, now: number): number {
     const view = this.view(shard.campaign)
-    if (view === null || view.stopped) this.setHungry(shard, false)
-    if (view === null) return 0
-    if (view.stopped) return -this.unlease(shard)
-    this.activate(shard)
+    if (view === null || view.stopped) {
+      this.setHungry(shard, false)
+      return view === null ? 0 : -this.unlease(shard)
+    }
     if (!turnToDay(shard, view)) {
       this.setHungry(shard, true)
       return 0
     }
-    if (view.starving && this.isHoarding(shard)) {
+    const isIdle = this.isIdle(shard, view, now)
+    if (view.starving && isIdle) {
       this.setHungry(shard, false)
       this.judgeScarcity(shard, true)
       shard.quietUntil = now + QUIET_MS
@@ -261,6 +260,10 @@ export class Treasury {
     if (view.starving && now < shard.quietUntil) {
       this.setHungry(shard, true)
       return 0
+    }
+    if (shard.rests) {
+      this.setHungry(shard, false)
+      return isIdle ? -this.unlease(shard) : 0
     }
     const nodes = this.nodesOf(shard)
     // Nobody is there: the next node that is heard of has it looked at.
@@ -279,7 +282,7 @@ export class Treasury {
     let missing = 0
     let inHandMost = 0
     for (const account of nodes) {
-      missing += topUp(account, wanted, enough)
+      missing += topUp(account, wanted, enough, this.habits.pushes)
       const unspent = unspentOf(account)
       if (unspent < enough) hungry = true
       inHandMost = Math.max(inHandMost, unspent)
@@ -290,7 +293,7 @@ export class Treasury {
       shard,
       view.scarce || view.starving || (this.alive.length > 1 && grantable + atHand < wanted),
     )
-    if (view.scarce && shard.idleSeconds >= UNLEASE_SECONDS && atHand >= 1000) return -this.unlease(shard)
+    if (view.scarce && isIdle && atHand >= 1000) return -this.unlease(shard)
     // Too little for one more choice is not worth a lease.
     if (missing > 0 && grantable + Math.max(0, atHand) + inHandMost < enough) {
       this.onStarved(shard.campaign)
@@ -304,9 +307,14 @@ export class Treasury {
     return more
   }
 
-  /** Whether money lies here that nobody chooses with, while others want it. */
-  private isHoarding(shard: ShardAccount): boolean {
-    return shard.idleSeconds >= HOARD_SECONDS && shard.leased > shard.chosen
+  /** Whether money lies here that nobody chooses with, while others want it. Else it is looked at when that will be so. */
+  private isIdle(shard: ShardAccount, { scarce, starving }: ShardView, now: number): boolean {
+    if (shard.leased <= shard.chosen) return false
+    const isWanted = scarce || starving
+    const idleFrom = shard.usedAt + (starving ? HOARD_MS : UNLEASE_MS)
+    if (isWanted && now >= idleFrom) return true
+    this.idle.rest(shard, isWanted ? idleFrom : now + shard.restMs)
+    return false
   }
 
   /** Looked for among all that are alive only where something changed: that takes longer than all else of a grant. */
@@ -431,26 +439,34 @@ export class Treasury {
   }
 
   /** More nodes while the campaign could spend more than those it has do; fewer as its money runs out. */
-  private respread(shard: ShardAccount): void {
-    if (this.alive.length <= 1) return
+  private spreadBusy(shard: ShardAccount): void {
+    const busy = Math.ceil(shard.impressionRate / NODE_IMPRESSIONS)
+    if (this.alive.length <= 1 || (shard.spread === 1 && busy <= 1)) return
     const view = this.view(shard.campaign)
     if (view === null || view.stopped) return
-    const free = Math.max(0, view.grantableMicros) * 1000 + shard.leased - shard.chosen
-    const affordable = Math.max(1, Math.floor(free / (4 * view.price)))
-    const busy = Math.ceil(shard.impressionRate / NODE_IMPRESSIONS)
-    let spread = Math.max(busy, Math.min(shard.spread, affordable))
-    if (free >= leastLease(view, free)) {
-      // Money lies ready and is not chosen with: more nodes, or others.
-      if (shard.idleSeconds > 0) spread = Math.min(spread * 2, affordable)
-      if (shard.idleSeconds >= IDLE_SECONDS && spread < this.alive.length) {
-        shard.turn++
-        shard.idleSeconds = 0
-        this.addDue(shard)
-      }
-    }
-    spread = Math.max(1, Math.min(spread, this.alive.length))
+    this.spreadTo(shard, Math.max(busy, Math.min(shard.spread, affordable(shard, view))))
+  }
+
+  private spreadTo(shard: ShardAccount, nodes: number): void {
+    const spread = Math.max(1, Math.min(nodes, this.alive.length))
     if (spread !== shard.spread) this.addDue(shard)
     shard.spread = spread
+  }
+
+  /** Money lies ready and is not chosen with: more nodes, or others. Returns whether it was so. */
+  private tryOther(shard: ShardAccount, now: number): boolean {
+    const idleMs = now - shard.usedAt
+    shard.rests = false
+    this.addDue(shard)
+    const view = this.view(shard.campaign)
+    if (view === null || view.stopped || this.alive.length <= 1) return false
+    const free = freeOf(shard, view)
+    if (free < leastLease(view, free)) return false
+    const { spread } = shard
+    const crowd = Math.floor((CAMPAIGNS_A_NODE * this.alive.length) / this.shards.size)
+    this.spreadTo(shard, Math.min(affordable(shard, view), Math.max(spread, Math.min(2 * spread, crowd))))
+    if (shard.spread <= spread && spread < this.alive.length && idleMs >= IDLE_MS) shard.turn++
+    return true
   }
 
   private nodeNamed(number: number): LeaseNode {
@@ -481,19 +497,4 @@ export class Treasury {
     }
     return shard
   }
-}
-
-/** Returns what the node should have and could not be given. */
-function topUp(account: NodeAccount, wanted: number, enough: number): number {
-  const { shard } = account
-  const before = unspentOf(account)
-  if (before >= Math.max(enough, wanted / 2)) return 0
-  const more = Math.min(shard.leased - shard.taken, wanted - before)
-  if (more > 0 && before + more >= enough) {
-    const taken = takenBy(account)
-    account.granted += more
-    shard.taken += takenBy(account) - taken
-    tell(account, before < enough)
-  }
-  return Math.max(0, wanted - unspentOf(account))
 }

@@ -17,7 +17,7 @@ const Figures = z.object({
   overbilledMicros: z.number(),
   givenAwayShare: z.number(),
   reversedShare: z.number(),
-  deliveredShare: z.number(),
+  deliveredShare: z.number().nullable(),
   strandedMicros: z.number(),
   stopMs: z.object({ p50: z.number(), p99: z.number(), max: z.number() }),
   pacingError: z.number().nullable(),

@@ -160,7 +160,8 @@ export class LeaseBook {
           { campaign: said.campaign, node: null },
         )
       }
-      this.checkDay(worker, treasury, said, more)
+      // Granted before midnight, and void since: a node that hears both at once has nothing of it.
+      this.checkDay(worker, treasury, said, Math.min(more, said.grantedThousandths - said.voidThousandths))
     }
   }
 
