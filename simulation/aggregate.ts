@@ -1,5 +1,5 @@
 import { FAULT_KINDS, type FaultCounts, noFaults } from './budgets/faults.ts'
-import type { Figures } from './budgets/figures.ts'
+import type { Figures, StopTimes } from './budgets/figures.ts'
 import { SCENARIOS, type Scenario } from './budgets/scenarios.ts'
 import { type Row, rowsOf, worse } from './goals.ts'
 import type { Outcome } from './run.ts'
@@ -68,11 +68,9 @@ export function jsonOf(outcomes: readonly Outcome[], breach: object | null): obj
     reversedShare: most(run => run.reversedShare),
     deliveredShare: least(run => run.deliveredShare),
     strandedMicros: most(run => run.strandedMicros),
-    stopMs: {
-      p50: most(run => run.stopMs.p50),
-      p99: most(run => run.stopMs.p99),
-      max: most(run => run.stopMs.max),
-    },
+    stops: sum(run => run.stops),
+    stopMs: worstTimes(runs.map(run => run.stopMs)),
+    cutOffStopMs: worstTimes(runs.map(run => run.cutOffStopMs)),
     pacingError: most(run => run.pacingError),
     messagesPerCharge: most(run => run.messagesPerCharge),
     charges: sum(run => run.charges),
@@ -88,4 +86,12 @@ function faultsOf(runs: readonly Figures[]): FaultCounts {
   const sum = noFaults()
   for (const { faults } of runs) for (const kind of FAULT_KINDS) sum[kind] += faults[kind]
   return sum
+}
+
+/** Of each time the worst; null where no run has any. */
+function worstTimes(all: readonly (StopTimes | null)[]): StopTimes | null {
+  const known = all.flatMap(times => times ?? [])
+  if (known.length === 0) return null
+  const worst = (of: (times: StopTimes) => number) => Math.max(...known.map(of))
+  return { p50: worst(times => times.p50), p99: worst(times => times.p99), max: worst(times => times.max) }
 }

@@ -14,10 +14,13 @@ export interface Row {
 /** Messages per charge are held against a goal from this many nodes on. */
 const FLEET_NODES = 1000
 const MESSAGES_PER_CHARGE_MAX = 1
+/** A lease ends by the node's own timer. */
+const CUT_OFF_STOP_MS_MAX = 5000
 
 export function rowsOf(figures: Figures, goals: Goals): Row[] {
   const atMost = (most: number | null) => (most === null ? null : { atMost: most })
-  const { stopMs } = figures
+  const { cutOffStopMs } = figures
+  const stopMs = figures.stops === 0 ? null : figures.stopMs
   return [
     row('overbilledMicros', 'billed past a cap', figures.overbilledMicros, 'micros', { atMost: 0 }),
     row('givenAwayShare', 'given away', figures.givenAwayShare, 'share', atMost(goals.givenAwayShareMax)),
@@ -27,9 +30,13 @@ export function rowsOf(figures: Figures, goals: Goals): Row[] {
     }),
     row('strandedMicros', 'stranded at the end', figures.strandedMicros, 'micros', null),
     row('strandedPricesMax', 'stranded, the worst campaign', figures.strandedPricesMax, 'prices', null),
-    row('stopMsP50', 'last ad after exhaustion, p50', stopMs.p50, 'ms', null),
-    row('stopMsP99', 'last ad after exhaustion, p99', stopMs.p99, 'ms', atMost(goals.stopMsP99Max)),
-    row('stopMsMax', 'last ad after exhaustion, latest', stopMs.max, 'ms', null),
+    row('stops', 'budgets exhausted, and pauses', figures.stops, 'count', null),
+    row('stopMsP50', 'last ad after exhaustion, p50', stopMs?.p50 ?? null, 'ms', null),
+    row('stopMsP99', 'last ad after exhaustion, p99', stopMs?.p99 ?? null, 'ms', atMost(goals.stopMsP99Max)),
+    row('stopMsMax', 'last ad after exhaustion, latest', stopMs?.max ?? null, 'ms', null),
+    row('cutOffStopMsP99', 'of nodes cut off, p99', cutOffStopMs?.p99 ?? null, 'ms', {
+      atMost: CUT_OFF_STOP_MS_MAX,
+    }),
     row(
       'pacingError',
       'paced, error against plan',
@@ -72,7 +79,7 @@ export function textOf(figure: number | null, unit: Row['unit']): string {
     case 'prices':
       return `${figure.toFixed(1)} prices`
     case 'count':
-      return figure.toFixed(figure < 10 ? 2 : 0)
+      return figure.toFixed(figure < 10 && !Number.isInteger(figure) ? 2 : 0)
   }
 }
 

@@ -3,8 +3,9 @@ import { writeFileSync } from 'node:fs'
 import { jsonOf, summaries } from './aggregate.ts'
 import { breachText, investigate } from './breach.ts'
 import { SCENARIOS } from './budgets/scenarios.ts'
+import { compare, comparisonTable } from './compare.ts'
 import { isMet } from './goals.ts'
-import { readOptions } from './options.ts'
+import { type Options, readOptions } from './options.ts'
 import { Progress } from './progress.ts'
 import { reportPage } from './report/page.ts'
 import { type Outcome, runJob, type Seen } from './run.ts'
@@ -19,6 +20,7 @@ export async function simulate(args: readonly string[]): Promise<number> {
     return 0
   }
   const progress = new Progress()
+  if (options.compare) return showComparison(options, progress)
   const startedAt = process.cpuUsage()
   const { jobs } = options
   let outcomes: Outcome[]
@@ -66,6 +68,16 @@ export async function simulate(args: readonly string[]): Promise<number> {
   }
   const missed = all.some(({ rows }) => rows.some(({ worst }) => !isMet(worst)))
   return options.strict && missed ? 1 : 0
+}
+
+function showComparison({ jobs, json }: Options, progress: Progress): number {
+  const seeds = [...new Set(jobs.map(({ seed }) => seed))]
+  let begun = 0
+  const rows = compare(jobs, run => progress.say(`${++begun} of ${jobs.length} comparisons: ${run}`))
+  progress.end()
+  if (json) process.stdout.write(`${JSON.stringify({ seeds, rows })}\n`)
+  else console.log(comparisonTable(rows, seeds.length))
+  return 0
 }
 
 /** Of many runs the page draws the worst one of each scenario: they are run again, with samples. */

@@ -25,8 +25,12 @@ export interface Options {
   readonly html: string | null
   /** Missed goals fail, too. */
   readonly strict: boolean
+  /** Other ways of keeping budgets beside this one, in the scenarios and seeds of the jobs. */
+  readonly compare: boolean
 }
 
+/** Scenarios that show what sets ways of keeping budgets apart. */
+const COMPARED = ['calm-day', 'viral-spike', 'small-budgets', 'region-cut', 'nodes-killed']
 export const SIZES = ['nodes', 'campaigns', 'regions', 'hours', 'requests'] as const
 /** Nodes are numbered so that a number tells the region: so many are told apart. */
 const REGIONS_MAX = 64
@@ -44,7 +48,7 @@ export function readOptions(args: readonly string[]): Options {
   const flags = new Set<string>()
   for (let i = 0; i < args.length; i++) {
     const option = args[i]!
-    if (['--json', '--list', '--strict'].includes(option)) {
+    if (['--json', '--list', '--strict', '--compare'].includes(option)) {
       flags.add(option)
       continue
     }
@@ -67,7 +71,13 @@ export function readOptions(args: readonly string[]): Options {
   const seed = whole('seed', SEED_MAX, 0) ?? 1
   const seeds = whole('seeds', SEEDS_MAX) ?? 1
   const list = flags.has('--list')
-  const scenarios = list ? [] : scenariosNamed(said.get('scenario'))
+  const compare = flags.has('--compare')
+  if (compare && said.has('html')) throw new UsageError('--compare makes no page.')
+  const scenarios = list
+    ? []
+    : compare
+      ? comparedNamed(said.get('scenario'))
+      : scenariosNamed(said.get('scenario'))
   return {
     jobs: scenarios.flatMap(({ name }) =>
       Array.from({ length: seeds }, (_, i) => ({ scenario: name, seed: seed + i, size })),
@@ -76,6 +86,7 @@ export function readOptions(args: readonly string[]): Options {
     json: flags.has('--json'),
     html: said.get('html') ?? null,
     strict: flags.has('--strict'),
+    compare,
   }
 }
 
@@ -118,6 +129,12 @@ function scenariosNamed(name: string | undefined): readonly Scenario[] {
   throw new UsageError(
     `${name === undefined ? '--scenario is needed' : `There is no scenario ${name}`}. There is all, ${names}.`,
   )
+}
+
+/** Those that the comparison is made in where none is named. */
+function comparedNamed(name: string | undefined): readonly Scenario[] {
+  if (name !== undefined) return scenariosNamed(name)
+  return SCENARIOS.filter(scenario => COMPARED.includes(scenario.name))
 }
 
 function numberOf(

@@ -31,6 +31,7 @@ function byScenario(all: readonly Summary[]): string {
     givenAwayShare: 'given away',
     deliveredShare: 'delivered',
     stopMsP99: 'stop p99',
+    cutOffStopMsP99: 'cut off',
     pacingError: 'pacing error',
     messagesPerCharge: 'messages/charge',
   }

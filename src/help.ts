@@ -67,13 +67,15 @@ Example: ./farthing bench --short
   --json            prints the figures as one object
   --html FILE       writes a page to look at
   --strict          a missed goal fails, too
+  --compare         a table of what other ways of keeping budgets come to; of some scenarios where none is named
   --nodes N, --campaigns N, --regions N, --hours H, --requests PER_SECOND
                     in place of the scenario's own; requests are of each node
 
 Runs the production code of the budgets in virtual time, and an auditor beside it. Ends with 1 at the first breach, after
 the seed, the shortest history that was found, and a command line that shows it again.
 
-Example: ./farthing simulate --scenario region-cut --seed 7 --html region-cut.html
+Examples: ./farthing simulate --scenario region-cut --seed 7 --html region-cut.html
+          ./farthing simulate --compare --scenario small-budgets --seeds 4
 `,
 } as const
 

@@ -1,8 +1,15 @@
 import { DAY_MS } from '../../src/core/time.ts'
 import type { ChargeBook } from './audit/charge-book.ts'
+import type { Stop } from './audit/days.ts'
 import { deliveryOf } from './audit/delivery.ts'
 import type { FaultCounts } from './faults.ts'
 import type { World } from './world.ts'
+
+export interface StopTimes {
+  readonly p50: number
+  readonly p99: number
+  readonly max: number
+}
 
 /** What a run comes to. Money in micros, shares of 1. */
 export interface Figures {
@@ -17,8 +24,16 @@ export interface Figures {
   readonly strandedMicros: number
   /** The most that one campaign has left on a day, in prices of its events. */
   readonly strandedPricesMax: number
-  readonly stopMs: { readonly p50: number; readonly p99: number; readonly max: number }
-  /** Mean distance from plan in slots of 15 minutes, as a share of the plan; null where nothing is paced. */
+  /** Budgets that were spent to the last price, and pauses. */
+  readonly stops: number
+  /** From a stop to the last ad of a node that is connected, 0 where none came after, and where nothing stopped. */
+  readonly stopMs: StopTimes
+  /** The same of the stops after which a node served that was cut off; null where none did. */
+  readonly cutOffStopMs: StopTimes | null
+  /**
+   * Mean distance from plan in slots of 15 minutes, as a share of the plan; null where nothing is paced, or for no whole
+   * day. The chance of few events in a slot is in it: 2.3% of 7,000 events a day, 6% of 1,100.
+   */
   readonly pacingError: number | null
   /** Asks, heartbeats included, and grants: each message between a node and a treasury, lost ones too. */
   readonly messagesPerCharge: number
@@ -41,8 +56,8 @@ export function figuresOf(world: World, seed: number): Figures {
   const { market, scenario } = world
   const { money, events } = world.auditor
   const { billed, target, stranded, strandedPricesMax } = deliveryOf(money, market.advertisers, world)
-  const stops = stopsOf(money).sort((a, b) => a - b)
-  const at = (share: number) => stops[Math.floor((stops.length - 1) * share)] ?? 0
+  const stops = stopsOf(money)
+  const cutOff = stops.map(({ cutOffMs }) => cutOffMs).filter(ms => ms > 0)
   return {
     scenario: scenario.name,
     seed,
@@ -52,7 +67,9 @@ export function figuresOf(world: World, seed: number): Figures {
     deliveredShare: target === 0 ? null : (target - stranded) / target,
     strandedMicros: stranded,
     strandedPricesMax,
-    stopMs: { p50: at(0.5), p99: at(0.99), max: at(1) },
+    stops: stops.length,
+    stopMs: timesOf(stops.map(({ connectedMs }) => connectedMs)),
+    cutOffStopMs: cutOff.length === 0 ? null : timesOf(cutOff),
     pacingError: pacingError(world),
     messagesPerCharge: world.leaseMessages / Math.max(1, events.charges),
     charges: events.charges,
@@ -66,15 +83,22 @@ export function figuresOf(world: World, seed: number): Figures {
 }
 
 /** How long each was served on after it was exhausted or paused. */
-export function stopsOf(money: ChargeBook): number[] {
+export function stopsOf(money: ChargeBook): Stop[] {
   const stops = [...money.stops]
   for (const { days } of money.books.values()) {
-    for (const day of days.values()) if (day.exhaustedAt !== null) stops.push(day.servedAfterMs)
+    for (const day of days.values()) if (day.exhaustedAt !== null) stops.push(day.served)
   }
   return stops
 }
 
+function timesOf(ms: readonly number[]): StopTimes {
+  const sorted = [...ms].sort((a, b) => a - b)
+  const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)] ?? 0
+  return { p50: at(0.5), p99: at(0.99), max: at(1) }
+}
+
 function pacingError(world: World): number | null {
+  if (world.end - world.start < DAY_MS) return null
   let distance = 0
   let planned = 0
   for (const facts of world.market.campaigns) {

@@ -78,7 +78,7 @@ export class Samples {
 
   /** Times from exhaustion or a pause to the last ad: those that the figures are made of. */
   stops(): number[] {
-    return stopsOf(this.world.auditor.money)
+    return stopsOf(this.world.auditor.money).map(({ connectedMs }) => connectedMs)
   }
 
   /** The campaigns that fared worst, one for each way to. */
@@ -99,8 +99,8 @@ export class Samples {
         const of = `of ${(day.capMost / price).toFixed(0)} on the day of ${new Date(day.start).toISOString().slice(0, 16)}`
         if (day.exhaustedAt === null) note('left of a cap', number, left, `${left.toFixed(1)} prices ${of}`)
         else {
-          const { servedAfterMs } = day
-          note('ads after exhaustion', number, servedAfterMs, `for ${Math.round(servedAfterMs)} ms`)
+          const { connectedMs } = day.served
+          note('ads after exhaustion', number, connectedMs, `for ${Math.round(connectedMs)} ms`)
         }
       }
     }

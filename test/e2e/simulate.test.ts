@@ -19,7 +19,9 @@ const Figures = z.object({
   reversedShare: z.number(),
   deliveredShare: z.number().nullable(),
   strandedMicros: z.number(),
+  stops: z.number(),
   stopMs: z.object({ p50: z.number(), p99: z.number(), max: z.number() }),
+  cutOffStopMs: z.object({ p50: z.number(), p99: z.number(), max: z.number() }).nullable(),
   pacingError: z.number().nullable(),
   messagesPerCharge: z.number(),
   charges: z.number(),
@@ -49,6 +51,21 @@ test('help names the options, and --list the scenarios', async () => {
   expect(list.out).toContain('everything-at-once')
   expect([help.code, list.code]).toEqual([0, 0])
 })
+
+test('--compare shows other ways of keeping budgets beside this one', async () => {
+  const args = ['--compare', '--scenario', 'small-budgets', '--seed', '3', ...SMALL, '--json']
+  const { code, out } = await simulate(...args)
+  expect(code).toBe(0)
+  const spread = z.object({ mean: z.number(), worst: z.number() })
+  const row = z.object({ way: z.string(), overShare: spread, strandedShare: spread })
+  const { seeds, rows } = z.object({ seeds: z.array(z.number()), rows: z.array(row) }).parse(JSON.parse(out))
+  expect(seeds).toEqual([3])
+  const overOf = (way: string) => rows.find(known => known.way.startsWith(way))?.overShare.worst
+  for (const way of ['leases', 'static split', 'slices', 'single owner', 'one counter']) {
+    expect({ way, over: overOf(way) }).toEqual({ way, over: 0 })
+  }
+  expect((await simulate('--compare', '--html', 'page.html')).code).toBe(2)
+}, 60_000)
 
 test('what it does not know is said, with what there is', async () => {
   const unknown = await simulate('--scenario', 'no-such-day')

@@ -10,9 +10,12 @@ import {
   dayHolding,
   dayOf,
   newBook,
+  newStop,
+  noteServed,
   outOn,
   ownOf,
   type Slip,
+  type Stop,
   slipNamed,
   slipOf,
   slipsOf,
@@ -61,7 +64,7 @@ export class ChargeBook {
   /** Spend by slot of fifteen minutes of the impression, of even campaigns. */
   readonly slots = new Map<number, Map<number, number>>()
   /** Of campaigns that were paused, how long each was served after that. */
-  readonly stops: number[] = []
+  readonly stops: Stop[] = []
 
   constructor(
     advertisers: readonly AdvertiserFacts[],
@@ -96,11 +99,8 @@ export class ChargeBook {
   private noteService(node: Node, book: Book): void {
     const day = dayHolding(book, this.now())
     const since = this.connectedSince(node)
-    if (since === null) return
-    if (book.pausedAt !== null) book.servedPausedMs = this.now() - Math.max(since, book.pausedAt)
-    if (day !== null && day.exhaustedAt !== null) {
-      day.servedAfterMs = Math.max(day.servedAfterMs, this.now() - Math.max(since, day.exhaustedAt))
-    }
+    if (book.pausedAt !== null) noteServed(book.servedPaused, this.now(), book.pausedAt, since)
+    if (day !== null && day.exhaustedAt !== null) noteServed(day.served, this.now(), day.exhaustedAt, since)
   }
 
   /** The home grants: what is out with workers stays within the cap of the day and the advertiser's money. */
@@ -339,9 +339,9 @@ export class ChargeBook {
   /** Paused by hand, or resumed: how long it was served after that. */
   paused(campaign: number, is: boolean): void {
     const book = this.books.get(campaign)!
-    if (book.pausedAt !== null && !is) this.stops.push(book.servedPausedMs)
+    if (book.pausedAt !== null && !is) this.stops.push(book.servedPaused)
     book.pausedAt = is ? this.now() : null
-    book.servedPausedMs = 0
+    book.servedPaused = newStop()
   }
 
   capChanged(facts: CampaignFacts, cap: number): void {
@@ -397,7 +397,7 @@ export class ChargeBook {
     if (billed <= day.capMost - priceOf(facts)) {
       // Reopened: by a refund, or because a region was given up and what it had not told of is not billed.
       day.exhaustedAt = null
-      day.servedAfterMs = 0
+      day.served = newStop()
     }
     if (more <= 0) return
     const over = Math.max(billed - day.capMost, all - advertiser.deposit)

@@ -20,6 +20,12 @@ export interface Slip {
   returnedRefunds: number
 }
 
+/** From a stop to the last ad that came after it, of nodes in touch with the others and of those cut off: 0 where none did. */
+export interface Stop {
+  connectedMs: number
+  cutOffMs: number
+}
+
 export interface DayBook {
   readonly start: number
   /** As the home has told it; null where it has told nothing yet. */
@@ -29,7 +35,7 @@ export interface DayBook {
   /** The largest cap that was in force: money out before a cut comes back as it is returned. */
   capMost: number
   exhaustedAt: number | null
-  servedAfterMs: number
+  served: Stop
   capChanged: boolean
   /** Granted to workers and not heard to have come back. */
   out: number
@@ -44,7 +50,7 @@ export interface Book {
   /** Charged by a region that was given up, beyond what the home could honour: refunded. */
   reversed: number
   pausedAt: number | null
-  servedPausedMs: number
+  servedPaused: Stop
 }
 
 const FENCES_MAX = 2 ** 20
@@ -59,8 +65,18 @@ export function newBook(facts: CampaignFacts): Book {
     givenAway: 0,
     reversed: 0,
     pausedAt: null,
-    servedPausedMs: 0,
+    servedPaused: newStop(),
   }
+}
+
+export function newStop(): Stop {
+  return { connectedMs: 0, cutOffMs: 0 }
+}
+
+/** A node served at `now`, in touch with the others since, or cut off (null). */
+export function noteServed(stop: Stop, now: number, stoppedAt: number, connectedSince: number | null): void {
+  if (connectedSince === null) stop.cutOffMs = Math.max(stop.cutOffMs, now - stoppedAt)
+  else stop.connectedMs = Math.max(stop.connectedMs, now - Math.max(connectedSince, stoppedAt))
 }
 
 export function dayOf(book: Book, start: number): DayBook {
@@ -72,7 +88,7 @@ export function dayOf(book: Book, start: number): DayBook {
       slips: new Map(),
       capMost: book.facts.dailyCap,
       exhaustedAt: null,
-      servedAfterMs: 0,
+      served: newStop(),
       capChanged: false,
       out: 0,
     }
