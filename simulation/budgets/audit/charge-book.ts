@@ -1,4 +1,4 @@
-import type { ShardGrant, ShardReport } from '../../../src/budgets/shard-messages.ts'
+import type { ClosedTotals, ShardGrant, ShardReport } from '../../../src/budgets/shard-messages.ts'
 import type { AdvertiserFacts, CampaignFacts } from '../market.ts'
 import type { Impression, Node, TrackedEvent } from '../node.ts'
 import type { Worker } from '../worker.ts'
@@ -291,6 +291,23 @@ export class ChargeBook {
       slip.heardReturned = Math.max(slip.heardReturned, said.returned)
       this.restateOut(book, dayOf(book, said.start))
     }
+    for (const said of report.closed) this.heardClosed(book, report.shard, said)
+  }
+
+  /**
+   * What a worker gave back of charges under an older fence, and was seen to, stands no more: a home that was restored
+   * counts it before it says what stands, and may grant it again.
+   */
+  private heardClosed(book: Book, shard: number, said: ClosedTotals): void {
+    const day = dayOf(book, said.start)
+    const slip = slipNamed(day, shard, said.fence)
+    if (slip === undefined || !slip.fenced) return
+    const before = billedOn(day)
+    const refunded = Math.min(said.refunded, slip.refunded)
+    if (slip.honoured === null) slip.toldRefunded = Math.max(slip.toldRefunded, refunded)
+    else slip.honoured = Math.min(slip.honoured, slip.local - refunded)
+    this.note(book, day, before)
+    this.restateOut(book, day)
   }
 
   /** What was granted before a restore and has not arrived is nobody's. */

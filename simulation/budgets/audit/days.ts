@@ -160,5 +160,5 @@ export function outOn(day: DayBook): number {
 
 /** Of a worker that was given up: what was heard of before, until the home says what it honours. */
 function standing(slip: Slip): number {
-  return slip.honoured ?? slip.toldCharged - slip.toldRefunded
+  return slip.honoured ?? Math.max(0, slip.toldCharged - slip.toldRefunded)
 }
