@@ -74,8 +74,8 @@ Example: ./farthing bench --short
 Runs the production code of the budgets in virtual time, and an auditor beside it. Ends with 1 at the first breach, after
 the seed, the shortest history that was found, and a command line that shows it again.
 
-Examples: ./farthing simulate --scenario region-cut --seed 7 --html region-cut.html
-          ./farthing simulate --compare --scenario small-budgets --seeds 4
+Example: ./farthing simulate --scenario region-cut --seed 7 --html region-cut.html
+         ./farthing simulate --compare --scenario small-budgets --seeds 4
 `,
 } as const
 
