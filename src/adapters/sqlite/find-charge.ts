@@ -6,7 +6,7 @@ import type { Partition } from '../../billing/partition.ts'
 import { hash32 } from '../../core/bytes.ts'
 import { parseUuid, readImpressionKey } from '../../core/ids.ts'
 import { entriesAround } from './entries-around.ts'
-import type { SqliteStore } from './store.ts'
+import type { Statements } from './statements.ts'
 
 interface StoredEntry {
   kind: number
@@ -25,7 +25,7 @@ interface StoredEntry {
 
 /** The charge of an event and what was refunded of it, the decisions of the batch under way included. */
 export function findCharge(
-  store: SqliteStore,
+  statements: Statements,
   partitions: readonly Partition[],
   changes: Changes,
   eventId: string,
@@ -35,7 +35,7 @@ export function findCharge(
   // An ingested id goes by its hash, and may be a UUID as impression ids are.
   const hash = hash32(eventId)
   const second = key === null ? hash : Math.floor(key.chosenAt / 1000)
-  const stored = store
+  const stored = statements
     .all<StoredEntry>(
       `SELECT kind, event_second, received_at, amount, publisher_amount, campaign, ad, publisher, placement, country, device
        FROM entry WHERE event_second IN (?, ?) AND event = ?`,
@@ -44,7 +44,7 @@ export function findCharge(
     .concat(changes.entries.filter(row => row.event === eventId).map(asStored))
   let charge = stored.find(row => row.kind === EntryKind.charge) ?? null
   if (charge === null && key !== null) {
-    charge = chargedImpression(store, partitions[key.partition], changes, uuid!, key.chosenAt)
+    charge = chargedImpression(statements, partitions[key.partition], changes, uuid!, key.chosenAt)
   }
   if (charge === null) return null
   const eventSecond = charge.event_second ?? second
@@ -69,7 +69,7 @@ export function findCharge(
 }
 
 function chargedImpression(
-  store: SqliteStore,
+  statements: Statements,
   partition: Partition | undefined,
   changes: Changes,
   impressionId: Uint8Array,
@@ -82,8 +82,8 @@ function chargedImpression(
   }
   const blocks: Uint8Array[] = []
   for (const { items } of changes.entries) if (items !== null) blocks.push(items)
-  const around = entriesAround((sql, ...values) => store.first(sql, values), partition.number, chosenAt)
-  const rows = store.all<{ items: Uint8Array }>(
+  const around = entriesAround((sql, ...values) => statements.first(sql, values), partition.number, chosenAt)
+  const rows = statements.all<{ items: Uint8Array }>(
     `SELECT items FROM entry WHERE number BETWEEN ? AND ? AND kind = ? AND received_at BETWEEN ? AND ?`,
     [
       around.first,

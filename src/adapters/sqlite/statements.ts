@@ -17,6 +17,10 @@ export class Statements {
     return this.statement(sql).all(...values) as T[]
   }
 
+  first<T>(sql: string, values: Value[]): T | null {
+    return this.all<T>(sql, values)[0] ?? null
+  }
+
   close(): void {
     for (const statement of this.prepared.values()) statement.finalize()
     this.prepared.clear()

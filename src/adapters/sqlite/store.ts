@@ -153,7 +153,7 @@ export class SqliteStore {
   /** What decisions read of committed state, and of the batch under way. */
   lookups(partitions: readonly Partition[], changes: Changes): Lookups {
     return {
-      findCharge: eventId => findCharge(this, partitions, changes, eventId),
+      findCharge: eventId => findCharge(this.statements, partitions, changes, eventId),
       findClaim: name => this.claim(name),
       claimIngested: (partition, events, from, count, nowSecond) => {
         const ids = this.ingestedIds(partition)
@@ -196,10 +196,6 @@ export class SqliteStore {
 
   all<T>(sql: string, values: (string | number | null)[]): T[] {
     return this.statements.all(sql, values)
-  }
-
-  first<T>(sql: string, values: (string | number | null)[]): T | null {
-    return this.all<T>(sql, values)[0] ?? null
   }
 
   close(): void {
