@@ -7,6 +7,7 @@ import {
   wantedOf,
 } from '../../src/budgets/far-parent.ts'
 import { unspent } from '../../src/budgets/link.ts'
+import type { Wanted } from '../../src/budgets/shard-messages.ts'
 import { DueTimes } from '../../src/core/due-times.ts'
 import { type Held, LOOK_MS, shortBy } from './held.ts'
 import { Unanswered } from './unanswered.ts'
@@ -104,11 +105,17 @@ export class HomeLink {
   }
 
   private wants(held: Held, now: number): boolean {
-    const { parent, shard } = held
-    return wantedOf(parent, shard, now, shortBy(held)).some(({ start, micros: amount, shortMicros }) => {
+    const { shard } = held
+    return this.wantedFor(held, now).some(({ start, micros: amount, shortMicros }) => {
       const day = shard.days.find(known => known.start === start)!
       return shortMicros > 0 || amount > unspent(day.link) * 1.1
     })
+  }
+
+  /** A restored home asks every worker. One that has no shard of the campaign says so, and is to be granted nothing. */
+  private wantedFor(held: Held, now: number): Wanted[] {
+    if (!this.world.serves(this.worker, held.facts)) return []
+    return wantedOf(held.parent, held.shard, now, shortBy(held))
   }
 
   private nextLook(held: Held, wants: boolean, now: number): number {
@@ -137,7 +144,7 @@ export class HomeLink {
     const { now } = this.world.events
     const reports = about.map(held => {
       held.changed = false
-      return reportOf(held.parent, held.shard, wantedOf(held.parent, held.shard, now, shortBy(held)))
+      return reportOf(held.parent, held.shard, this.wantedFor(held, now))
     })
     const { heard } = this
     this.heard = []

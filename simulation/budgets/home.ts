@@ -63,6 +63,9 @@ export class Home implements Place {
   private readonly created: string
   private readonly schedules = new Map<number, Schedule>()
   private up = true
+  /** Its disk is gone: it comes back with a backup only. */
+  private lost = false
+  private readonly refused: (() => void)[] = []
   private incarnation = 0
   private backup: { kept: [number, CampaignBudget][]; balances: [number, Balance][] } | null = null
 
@@ -126,18 +129,35 @@ export class Home implements Place {
   }
 
   pause(campaign: number, paused: boolean): void {
-    const kept = this.kept.get(campaign)!
-    this.world.auditor.paused(campaign, paused)
-    kept.paused = paused
-    if (this.up) this.judge(kept)
+    this.command(() => {
+      const kept = this.kept.get(campaign)!
+      this.world.auditor.paused(campaign, paused)
+      kept.paused = paused
+      this.judge(kept)
+    })
   }
 
   cut(campaign: number, dailyCap: number): void {
-    const kept = this.kept.get(campaign)!
-    this.world.auditor.capChanged(kept.facts, dailyCap)
-    kept.facts.dailyCap = dailyCap
-    kept.budget.dailyCap = micros(dailyCap)
-    if (this.up) this.judge(kept)
+    this.command(() => {
+      const kept = this.kept.get(campaign)!
+      this.world.auditor.capChanged(kept.facts, dailyCap)
+      kept.facts.dailyCap = dailyCap
+      kept.budget.dailyCap = micros(dailyCap)
+      this.judge(kept)
+    })
+  }
+
+  /** An edit by hand. Where the home is down it is refused, and people try again until it is taken. */
+  private command(run: () => void): void {
+    if (this.up) run()
+    else this.refused.push(run)
+  }
+
+  private goOn(): void {
+    this.up = true
+    this.looksAtAll = true
+    this.world.homeUpSince = this.world.events.now
+    for (const run of this.refused.splice(0)) run()
   }
 
   fence(worker: Worker): void {
@@ -150,9 +170,7 @@ export class Home implements Place {
   crash(ms: number): void {
     this.up = false
     this.world.events.after(ms, () => {
-      this.up = true
-      this.looksAtAll = true
-      this.world.homeUpSince = this.world.events.now
+      if (!this.lost) this.goOn()
     })
   }
 
@@ -165,6 +183,7 @@ export class Home implements Place {
 
   lose(): void {
     this.up = false
+    this.lost = true
   }
 
   restore(): void {
@@ -183,9 +202,8 @@ export class Home implements Place {
       beginIncarnation(balance, budgets, this.incarnation, shards)
       if (this.world.breakage === 'restore-grants-at-once') decideAtOnce(balance, budgets)
     }
-    this.up = true
-    this.looksAtAll = true
-    this.world.homeUpSince = this.world.events.now
+    this.lost = false
+    this.goOn()
     this.turn()
   }
 

@@ -126,11 +126,13 @@ export class World {
 
   /** Where a campaign has shards: one worker in each of its regions, all of them where it is hot. */
   workersFor(facts: CampaignFacts): Worker[] {
-    return this.workers.filter(
-      ({ region, index }) =>
-        facts.regions.includes(region) &&
-        (this.spread.has(facts.number) || (facts.number / 256) % WORKERS_PER_REGION === index),
-    )
+    return this.workers.filter(worker => this.serves(worker, facts))
+  }
+
+  /** Whether a campaign has a shard on a worker. */
+  serves({ region, index }: Worker, facts: CampaignFacts): boolean {
+    const isIts = this.spread.has(facts.number) || (facts.number / 256) % WORKERS_PER_REGION === index
+    return isIts && facts.regions.includes(region)
   }
 
   nodeOf(boot: number): Node | undefined {
