@@ -176,7 +176,7 @@ test('Bun is known to adapters, http and wiring only', () => {
   )
 })
 
-test(`no file of src is longer than ${LINES_MAX} lines`, () => {
+test(`no file is longer than ${LINES_MAX} lines`, () => {
   expectNone(
     inSrc
       .filter(source => !LONG_TABLES.includes(source.path))

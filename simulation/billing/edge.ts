@@ -1,4 +1,5 @@
-import type { Decided, Decider } from '../../src/billing/decider.ts'
+import type { Decided } from '../../src/billing/decided.ts'
+import type { Decider } from '../../src/billing/decider.ts'
 import type { Random } from '../random.ts'
 import type { CampaignFacts } from './auditor.ts'
 

@@ -15,7 +15,8 @@ import { Reason } from '../records/reasons.ts'
 import { RecordKind } from '../records/record.ts'
 import { RecordBuffer } from '../records/record-buffer.ts'
 import { TOKEN_BODY_BYTES, writeTokenBody } from '../records/token-body.ts'
-import { type Decided, Decider } from './decider.ts'
+import type { Decided } from './decided.ts'
+import { Decider } from './decider.ts'
 
 const START = Date.parse('2026-11-24T12:00:00.000Z')
 const PARTITIONS = 2
@@ -182,9 +183,7 @@ async function send(kind: 1 | 2, bytes: Uint8Array, verdict: number = Reason.non
 const shown = (bytes: Uint8Array, verdict?: number) => send(RecordKind.impression, bytes, verdict)
 const clicked = (bytes: Uint8Array, verdict?: number) => send(RecordKind.click, bytes, verdict)
 
-function count(sql: string): number {
-  return store.all<{ n: number }>(`SELECT count(*) AS n FROM ${sql}`, [])[0]!.n
-}
+const count = (sql: string) => store.all<{ n: number }>(`SELECT count(*) AS n FROM ${sql}`, [])[0]!.n
 const charges = () => count('entry WHERE kind = 1')
 const refusals = () =>
   store

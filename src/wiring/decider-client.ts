@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { SharedTime } from '../adapters/clock.ts'
-import type { Decided } from '../billing/decider.ts'
+import type { Decided } from '../billing/decided.ts'
 import type { Status } from '../http/status.ts'
 import type { LeaseAsk } from '../ports/treasury-link.ts'
 import type { FromDecider, ToDecider } from './decider-messages.ts'

@@ -1,5 +1,5 @@
 import type { SharedTime } from '../adapters/clock.ts'
-import type { Decided } from '../billing/decider.ts'
+import type { Decided } from '../billing/decided.ts'
 import type { CatalogChange } from '../campaigns/campaign.ts'
 import type { LeaseAsk } from '../ports/treasury-link.ts'
 

@@ -1,4 +1,4 @@
-import type { Decided } from '../billing/decider.ts'
+import type { Decided } from '../billing/decided.ts'
 import type { AdTexts } from '../campaigns/ad-texts.ts'
 import { stopBits } from '../campaigns/catalog.ts'
 import type { CatalogReader } from '../campaigns/catalog-reader.ts'
