@@ -181,8 +181,25 @@ export class Installation {
     )
   }
 
-  /** Advertiser with money, publisher, placement and a campaign that serves there only. */
+  /** As `untouched`; if it is active, it has been seen to serve. */
   async campaign(bid: { model: 'cpc' | 'cpm'; amountMicros: number }, change: Json = {}): Promise<Scene> {
+    const { status, ...scene } = await this.untouched(bid, change)
+    if (status === 'active')
+      await eventually(
+        () => this.browse(`/serve?placement=${scene.placementId}&format=json`).then(r => r.status),
+        s => s === 200,
+      )
+    return scene
+  }
+
+  /**
+   * Advertiser with money, publisher, placement and a campaign that serves there only, of whose budget no impression
+   * was chosen yet.
+   */
+  async untouched(
+    bid: { model: 'cpc' | 'cpm'; amountMicros: number },
+    change: Json = {},
+  ): Promise<Scene & { readonly status: string }> {
     const advertiser = await this.must(201, 'POST', '/v1/advertisers', { name: 'Advertiser' })
     await this.must(201, 'POST', `/v1/advertisers/${advertiser.id}/deposits`, {
       amountMicros: DEPOSIT_MICROS,
@@ -199,19 +216,14 @@ export class Installation {
       '/v1/campaigns',
       campaignBody(advertiser.id, bid, { targeting: { placements: [placement.id] }, ...change }),
     )
-    const scene: Scene = {
+    return {
       advertiserId: advertiser.id,
       publisherId: publisher.id,
       placementId: placement.id,
       campaignId: campaign.id,
       adId: campaign.ads[0].id,
+      status: campaign.status,
     }
-    if (campaign.status === 'active')
-      await eventually(
-        () => this.browse(`/serve?placement=${placement.id}&format=json`).then(r => r.status),
-        s => s === 200,
-      )
-    return scene
   }
 
   async serve(scene: Scene): Promise<Served> {
