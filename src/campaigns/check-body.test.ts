@@ -36,6 +36,12 @@ const SAID: readonly [
     campaignBody,
     campaign({ bid: { model: 'cpa', amountMicros: 1 } }),
   ],
+  [
+    'ads[0].creative.kind',
+    'must be one of image, html',
+    campaignBody,
+    campaign({ ads: [{ ...AD, creative: { ...AD.creative, kind: 'video' } }] }),
+  ],
   ['targeting.countries', 'must be an array', campaignBody, campaign({ targeting: { countries: 'USA' } })],
   [
     'schedule.dayparts[0].days[0]',

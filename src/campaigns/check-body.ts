@@ -36,10 +36,17 @@ function messageOf(issue: z.core.$ZodRawIssue): string | undefined {
     case 'too_big':
       return limit(issue.origin, 'at most', issue.maximum)
     case 'invalid_value':
-      return `must be ${issue.values.length === 1 ? '' : 'one of '}${issue.values.join(', ')}`
+      return oneOf(issue.values)
+    case 'invalid_union':
+      // Of a kind that none of the forms has.
+      return Array.isArray(issue.options) ? oneOf(issue.options) : undefined
     default:
       return undefined
   }
+}
+
+function oneOf(values: readonly unknown[]): string {
+  return `must be ${values.length === 1 ? '' : 'one of '}${values.join(', ')}`
 }
 
 function limit(of: string, bound: string, value: number | bigint): string {

@@ -271,7 +271,7 @@ export const placementState = z.strictObject({
   bcat: codes,
   audience: z
     .unknown()
-    .refine(value => JSON.stringify(value).length <= 16_384, {
+    .refine(value => value === undefined || JSON.stringify(value).length <= 16_384, {
       error: 'must have at most 16384 characters as JSON',
     })
     .default(null)

@@ -128,7 +128,7 @@ describe('a report', () => {
       },
     ])
     expect(await rows({ groupBy: ['advertiser'], granularity: 'total' })).toMatchObject([
-      { advertiser: 'adv_74', impressions: 21 },
+      { window: '2026-11-20T00:00:00.000Z', advertiser: 'adv_74', impressions: 21 },
     ])
   })
 

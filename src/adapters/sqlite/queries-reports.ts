@@ -172,7 +172,7 @@ function rowOf(
   row: ReportRow,
   withRequests: boolean,
 ): Record<string, unknown> {
-  const named: Record<string, unknown> = query.granularity === 'total' ? {} : { window: rfc3339(window) }
+  const named: Record<string, unknown> = { window: rfc3339(window) }
   for (const dimension of query.groupBy) named[dimension] = NAMES[dimension](row[dimension]!)
   return {
     ...named,

@@ -286,7 +286,7 @@ function depositRoutes(routes: Routes, deps: ControlDeps): void {
       summary: 'Pay money in',
       roles: 'admin',
       body: bodies.depositBody,
-      answer: { status: 201, description: 'The deposit', schema: answers.deposit },
+      answer: { status: 201, description: 'The deposit', schema: answers.newDeposit },
     },
     async call => {
       adminOnly(call.principal)

@@ -1,11 +1,20 @@
 import { z } from 'zod'
 import * as bodies from '../../campaigns/edit-schemas.ts'
+import { REPORT_DIMENSIONS } from '../../ports/control.ts'
 
-/** Shapes of answers, for the OpenAPI document only: what is answered was checked when it came in. */
+/**
+ * Shapes of answers, for the OpenAPI document only: what is answered was checked when it came in. Whatever has a
+ * default in a body is always there in an answer, and fields may be added to it.
+ */
 
 const time = z.string().meta({ format: 'date-time', example: '2026-11-01T00:00:00.000Z' })
 const micros = z.int().meta({ description: 'Millionths of the currency unit' })
 const made = { createdAt: time, version: z.int() }
+const money = {
+  balanceMicros: micros,
+  heldMicros: micros,
+  availableMicros: micros.meta({ description: 'Balance and credit less held' }),
+}
 const state = z.enum(['pending', 'reserved', 'charged', 'refunded', 'rejected'])
 
 export const problem = z
@@ -21,7 +30,7 @@ export const problem = z
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' })
 
 export const key = z
-  .object({ id: z.string(), ...bodies.keyBody.shape, revoked: z.boolean(), createdAt: time })
+  .object({ id: z.string(), ...answered(bodies.keyBody), revoked: z.boolean(), createdAt: time })
   .meta({ id: 'Key' })
 export const newKey = z
   .object({ ...key.shape, key: z.string().nullable().meta({ description: 'Shown once; null in a repeat' }) })
@@ -30,10 +39,8 @@ export const newKey = z
 export const advertiser = z
   .object({
     id: z.string(),
-    ...bodies.advertiserBody.shape,
-    balanceMicros: micros,
-    heldMicros: micros,
-    availableMicros: micros.meta({ description: 'Balance and credit less held' }),
+    ...answered(bodies.advertiserBody),
+    ...money,
     asOf: time,
     ...made,
   })
@@ -49,24 +56,26 @@ export const deposit = z
     createdAt: time,
   })
   .meta({ id: 'Deposit' })
+/** What is answered to who paid it in. */
+export const newDeposit = z.object({ ...deposit.shape, ...money }).meta({ id: 'NewDeposit' })
 
 export const publisher = z
-  .object({ id: z.string(), ...bodies.publisherBody.shape, ...made })
+  .object({ id: z.string(), ...answered(bodies.publisherBody), ...made })
   .meta({ id: 'Publisher' })
 
 export const placement = z
-  .object({ id: z.string(), ...bodies.placementBody.shape, ...made })
+  .object({ id: z.string(), ...answered(bodies.placementBody), ...made })
   .meta({ id: 'Placement' })
 
 export const ad = z
-  .object({ id: z.string(), campaignId: z.string().optional(), ...bodies.adState.shape })
+  .object({ id: z.string(), campaignId: z.string().optional(), ...answered(bodies.adState) })
   .meta({ id: 'Ad' })
 
 const spend = z.object({ todayMicros: micros, totalMicros: micros })
 export const campaign = z
   .object({
     id: z.string(),
-    ...bodies.campaignBody.shape,
+    ...answered(bodies.campaignBody),
     ads: z.array(ad),
     currency: z.string(),
     status: z.enum(['scheduled', 'active', 'paused', 'unfunded', 'exhaustedDaily', 'exhausted', 'ended']),
@@ -115,8 +124,10 @@ export const refund = z
     id: z.string(),
     eventId: z.string(),
     amountMicros: micros,
-    refundedMicros: micros,
+    refundedMicros: micros.meta({ description: 'Of the charge, with this refund' }),
     reason: z.string(),
+    entryId: z.string().meta({ description: 'Its entry of the ledger' }),
+    createdAt: time,
   })
   .meta({ id: 'Refund' })
 
@@ -133,9 +144,10 @@ export const entry = z
     chain: z.string(),
     sequence: z.int(),
     at: time,
-    kind: z.string(),
+    kind: z.enum(['charge', 'refund', 'deposit', 'impressions']),
     eventId: z.string().optional(),
     campaignId: z.string().optional(),
+    currency: z.string(),
     postings: z.array(z.object({ account: z.string(), amountMicros: micros })),
     chargesRoot: z.string().optional(),
     prevHash: z.string(),
@@ -145,7 +157,21 @@ export const entry = z
   })
   .meta({ id: 'Entry' })
 
-export const entryCharges = z.object({ items: z.array(z.unknown()), nextCursor: z.null() })
+/** One charged impression of a block: a leaf of its Merkle tree is the JCS of all that it has. */
+export const entryCharge = z
+  .object({
+    eventId: z.string(),
+    at: time,
+    campaignId: z.string(),
+    adId: z.string(),
+    advertiserId: z.string(),
+    placementId: z.string(),
+    publisherId: z.string(),
+    amountMicros: micros,
+    publisherMicros: micros,
+    feeMicros: micros,
+  })
+  .meta({ id: 'EntryCharge' })
 
 export const verification = z
   .object({
@@ -162,11 +188,18 @@ export const aggregates = z.array(
   z.object({ window: time, impressions: z.int(), clicks: z.int(), spend: z.string(), final: z.boolean() }),
 )
 export const realtime = z.object({ clicks: z.int(), impressions: z.int(), spend: z.string(), as_of: time })
+const dimensions = Object.fromEntries(
+  REPORT_DIMENSIONS.map(dimension => [
+    dimension,
+    z.string().nullable().optional().meta({ description: 'Where it is grouped by; null: unknown' }),
+  ]),
+)
 export const report = z
   .object({
     rows: z.array(
-      z.looseObject({
+      z.object({
         window: time,
+        ...dimensions,
         requests: z.int().optional(),
         impressions: z.int(),
         clicks: z.int(),
@@ -180,7 +213,34 @@ export const report = z
   })
   .meta({ id: 'Report' })
 
-/** A merge patch of it (RFC 7396): every member may be left out, or null for its default, at any depth. */
+/** The members of a body as an answer has them: all of them, at any depth. */
+function answered<S extends z.ZodObject>(body: S): z.ZodRawShape {
+  return Object.fromEntries(
+    Object.entries(body.shape).map(([name, member]) => [name, answeredMember(member as z.ZodType)]),
+  )
+}
+
+function answeredMember(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional) {
+    return described(answeredMember(schema.unwrap() as z.ZodType), schema)
+  }
+  if (schema instanceof z.ZodNullable) {
+    return described(answeredMember(schema.unwrap() as z.ZodType).nullable(), schema)
+  }
+  if (schema instanceof z.ZodArray)
+    return described(z.array(answeredMember(schema.element as z.ZodType)), schema)
+  return schema instanceof z.ZodObject ? described(z.object(answered(schema)), schema) : schema
+}
+
+function described(schema: z.ZodType, by: z.ZodType): z.ZodType {
+  const said = by.meta()
+  return said === undefined ? schema : schema.meta({ ...schema.meta(), ...said })
+}
+
+/**
+ * A merge patch of it (RFC 7396): every member may be left out, and null for its default where it has one, at any
+ * depth.
+ */
 export function patchOf(state: z.ZodObject): z.ZodObject {
   const members = Object.entries(state.shape).map(([name, schema]) => [
     name,
@@ -196,12 +256,13 @@ function patchOfMember(schema: z.ZodType): z.ZodType {
     schema instanceof z.ZodOptional ||
     schema instanceof z.ZodNullable
   ) {
-    return patchOfMember(schema.unwrap() as z.ZodType)
+    const member = patchOfMember(schema.unwrap() as z.ZodType)
+    return (member instanceof z.ZodOptional ? (member.unwrap() as z.ZodType) : member).nullable().optional()
   }
-  if (schema instanceof z.ZodObject) return patchOf(schema).nullable().optional()
+  if (schema instanceof z.ZodObject) return patchOf(schema).optional()
   // Which of its forms is meant, only the whole says.
-  if (schema instanceof z.ZodDiscriminatedUnion) return z.looseObject({}).nullable().optional()
-  return schema.nullable().optional()
+  if (schema instanceof z.ZodDiscriminatedUnion) return z.looseObject({}).optional()
+  return schema.optional()
 }
 
 export function pageOf(item: z.ZodType): z.ZodType {

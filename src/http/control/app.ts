@@ -70,6 +70,7 @@ function documentRoutes(app: OpenAPIHono, routes: Routes): void {
       },
       servers: [{ url: '/' }],
     })
+    nameOperations(document.paths)
     return document
   }
   app.get('/openapi.json', context => {
@@ -87,4 +88,14 @@ function documentRoutes(app: OpenAPIHono, routes: Routes): void {
   })
   routes.knows('get', '/openapi.json')
   routes.knows('get', '/docs')
+}
+
+/** `GET /v1/campaigns/{id}` as `getV1CampaignsId`: what programs made from the document call it. */
+function nameOperations(paths: object = {}): void {
+  for (const [path, operations] of Object.entries(paths)) {
+    const words = path.match(/[a-z0-9]+/gi) ?? []
+    const name = words.map(word => word[0]!.toUpperCase() + word.slice(1)).join('')
+    for (const [method, operation] of Object.entries(operations as Record<string, object>))
+      Object.assign(operation, { operationId: method + name })
+  }
 }

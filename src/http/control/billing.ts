@@ -101,7 +101,7 @@ function ledgerRoutes(routes: Routes, deps: ControlDeps): void {
       query: [
         { name: 'account', description: 'Entries that post to this account' },
         { name: 'chain', description: 'Entries of this chain' },
-        { name: 'after', description: 'The nextCursor of the page before, as `cursor`' },
+        { name: 'after', description: 'The id of the entry before, or, with `chain`, its sequence' },
         ...PAGE_QUERY,
       ],
       answer: { status: 200, description: 'A page of entries', schema: answers.pageOf(answers.entry) },
@@ -145,10 +145,11 @@ function ledgerRoutes(routes: Routes, deps: ControlDeps): void {
       path: '/v1/ledger/entries/{id}/charges',
       tag,
       summary: 'Items of a block of charged impressions',
-      description: 'In the order of the Merkle tree (RFC 9162) whose root the entry holds.',
+      description:
+        'In the order of the Merkle tree (RFC 9162) whose root the entry holds; all of them where no `limit` is given.',
       roles: wholeLedger,
       query: PAGE_QUERY,
-      answer: { status: 200, description: 'The items', schema: answers.entryCharges },
+      answer: { status: 200, description: 'The items', schema: answers.pageOf(answers.entryCharge) },
     },
     async call => {
       readScope(call.principal)

@@ -2,6 +2,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi'
 import { KEPT_BYTES_MAX } from '../../records/ingested.ts'
 
 const text = { type: 'string' as const }
+const integer = { type: 'integer' as const }
 const object = { type: 'object' as const, additionalProperties: true }
 const json = (schema: object) => ({ content: { 'application/json': { schema } } })
 const query = (name: string, description: string, required = false) => ({
@@ -10,6 +11,52 @@ const query = (name: string, description: string, required = false) => ({
   required,
   description,
   schema: text,
+})
+
+/** An object that has all of the first, and may come to have more. */
+const holding = (
+  properties: Readonly<Record<string, object>>,
+  optional: Readonly<Record<string, object>> = {},
+) => ({
+  type: 'object' as const,
+  required: Object.keys(properties),
+  properties: { ...properties, ...optional },
+})
+const texts = (...names: string[]) => Object.fromEntries(names.map(name => [name, text]))
+
+/** What is refused, in words; where a field is at fault, `errors` names it. */
+const refusal = (description: string) => ({
+  description,
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+})
+const TOO_LARGE = refusal('The body is too large')
+const NOT_GZIP = refusal('Packed otherwise than by gzip')
+
+const SHOWN = texts('impressionId', 'campaignId', 'adId', 'impressionUrl', 'clickUrl')
+const BID_RESPONSE = holding({
+  ...texts('id', 'cur'),
+  seatbid: {
+    type: 'array',
+    items: holding({
+      seat: text,
+      bid: {
+        type: 'array',
+        items: holding(
+          {
+            ...texts('id', 'impid', 'adm', 'burl', 'crid', 'cid'),
+            price: { type: 'number', description: 'CPM, gross' },
+            w: integer,
+            h: integer,
+            mtype: { ...integer, description: '1: banner' },
+            adomain: { type: 'array', items: text },
+            exp: { ...integer, description: 'Seconds until an impression of it no longer counts' },
+            ext: holding({ farthing: holding(SHOWN) }),
+          },
+          { cat: { type: 'array', items: text }, attr: { type: 'array', items: integer } },
+        ),
+      },
+    }),
+  },
 })
 
 const BID_REQUEST = {
@@ -59,10 +106,11 @@ export function describePublicPaths(app: OpenAPIHono): void {
       body: { required: true, ...json({ ...object, description: 'BidRequest', example: BID_REQUEST }) },
     },
     responses: {
-      200: { description: 'BidResponse', ...json(object) },
+      200: { description: 'BidResponse', ...json(BID_RESPONSE) },
       204: { description: 'No bid' },
-      400: { description: 'The request breaks the standard' },
-      413: { description: 'The body is too large' },
+      400: refusal('The request breaks the standard'),
+      413: TOO_LARGE,
+      415: NOT_GZIP,
     },
   })
   registry.registerPath({
@@ -81,25 +129,11 @@ export function describePublicPaths(app: OpenAPIHono): void {
         description: 'The ad',
         content: {
           'text/html': { schema: text },
-          'application/json': {
-            schema: {
-              type: 'object',
-              properties: {
-                ...Object.fromEntries(
-                  ['impressionId', 'campaignId', 'adId', 'adm', 'impressionUrl', 'clickUrl'].map(name => [
-                    name,
-                    text,
-                  ]),
-                ),
-                w: { type: 'integer' },
-                h: { type: 'integer' },
-              },
-            },
-          },
+          'application/json': { schema: holding({ ...SHOWN, adm: text, w: integer, h: integer }) },
         },
       },
       204: { description: 'No ad' },
-      404: { description: 'Unknown placement' },
+      404: refusal('Unknown placement'),
     },
   })
   registry.registerPath({
@@ -126,8 +160,8 @@ export function describePublicPaths(app: OpenAPIHono): void {
     parameters: [query('t', 'Token'), query('adId', 'Without a token: counted apart, never billed')],
     responses: {
       302: { description: 'To the landing page' },
-      400: { description: 'A forged or broken token' },
-      404: { description: 'No such ad' },
+      400: refusal('A forged or broken token'),
+      404: refusal('No such ad'),
     },
   })
   for (const kind of ['click', 'impression'] as const) {
@@ -148,34 +182,52 @@ export function describePublicPaths(app: OpenAPIHono): void {
       responses: {
         202: {
           description: 'Durable',
-          ...json({
-            type: 'object',
-            properties: {
-              accepted: { type: 'integer' },
+          ...json(
+            holding({
+              accepted: integer,
               refused: {
                 type: 'array',
-                items: {
-                  type: 'object',
-                  properties: {
-                    index: { type: 'integer' },
-                    [id]: { type: ['string', 'null'] as const, description: 'null where it was no text' },
-                    code: {
-                      type: 'string',
-                      description: '`invalid`, `expired`, `future`, `unknownAd`, `tooLarge`',
-                    },
-                    message: { type: 'string', description: 'Names the field' },
-                  },
-                },
+                items: holding({
+                  index: integer,
+                  [id]: { type: ['string', 'null'] as const, description: 'null where it was no text' },
+                  code: { ...text, description: '`invalid`, `expired`, `future`, `unknownAd`, `tooLarge`' },
+                  message: { ...text, description: 'Names the field' },
+                }),
               },
-            },
-          }),
+            }),
+          ),
         },
-        400: { description: 'A single bad event, or an empty array' },
-        401: { description: 'No key, or one that is not known' },
-        403: { description: 'Not a key that may report events' },
-        413: { description: 'The body is too large' },
-        503: { description: 'The log does not take events now: send them again after Retry-After' },
+        400: refusal('A single bad event, an empty array, or more than 1,000 events'),
+        401: refusal('No key, or one that is not known'),
+        403: refusal('Not a key that may report events'),
+        413: TOO_LARGE,
+        415: NOT_GZIP,
+        503: refusal('The log does not take events now: send them again after Retry-After'),
       },
     })
   }
+  describeHealth(app)
+}
+
+function describeHealth(app: OpenAPIHono): void {
+  const health = (path: string, summary: string, responses: object) =>
+    app.openAPIRegistry.registerPath({
+      tags: ['Health'],
+      security: [],
+      method: 'get',
+      path,
+      summary,
+      responses: responses as Parameters<typeof app.openAPIRegistry.registerPath>[0]['responses'],
+    })
+  const ready = json(holding({ status: text, problem: { type: ['string', 'null'] } }))
+  health('/livez', 'Whether the process answers', {
+    200: { description: 'It does', ...json(holding({ status: text })) },
+  })
+  health('/readyz', 'Whether it can serve and record', {
+    200: { description: 'It can', ...ready },
+    503: { description: 'It cannot: `problem` says why', ...ready },
+  })
+  health('/metrics', 'Figures for Prometheus', {
+    200: { description: 'In its text format', content: { 'text/plain': { schema: text } } },
+  })
 }

@@ -4,8 +4,11 @@ import { HttpProblem } from '../problem.ts'
 
 const DEPTH_MAX = 32
 
-/** The JSON of a request, or undefined where it has no body. Throws HttpProblem 400 or 413. */
+/** The JSON of a request, or undefined where it has no body. Throws HttpProblem 400, 413 or 415. */
 export async function readJson(request: Request, bytesMax: number): Promise<unknown> {
+  const encoding = request.headers.get('content-encoding')
+  if (encoding !== null && !/^\s*(identity\s*)?$/i.test(encoding))
+    throw new HttpProblem(415, 'Send the body as it is, without Content-Encoding.')
   const bytes = await readBytes(request, bytesMax)
   if (bytes.length === 0) return undefined
   const text = textOf(bytes)

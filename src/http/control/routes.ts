@@ -199,7 +199,7 @@ function documented(spec: RouteSpec) {
     401,
     403,
     ...(inPath.length > 0 || spec.body !== undefined || namesOther(spec) ? [404] : []),
-    ...(spec.body === undefined && spec.method !== 'post' ? [] : [409, 413, 422]),
+    ...(spec.body === undefined && spec.method !== 'post' ? [] : [409, 413, 415, 422]),
   ]
   return {
     method: spec.method,
@@ -238,6 +238,7 @@ const FAULTS: Readonly<Record<number, string>> = {
   404: "Not there, or another account's",
   409: 'Conflict of state or idempotency',
   413: 'The body is too large',
+  415: 'The body has a Content-Encoding',
   422: 'Well-formed, but a reference or rule refuses it',
   503: 'Not decided in time: try again after Retry-After',
 }
