@@ -71,6 +71,7 @@ export function jsonOf(outcomes: readonly Outcome[], breach: object | null): obj
     stops: sum(run => run.stops),
     stopMs: worstTimes(runs.map(run => run.stopMs)),
     cutOffStopMs: worstTimes(runs.map(run => run.cutOffStopMs)),
+    regionCutOffStopMs: worstTimes(runs.map(run => run.regionCutOffStopMs)),
     pacingError: most(run => run.pacingError),
     messagesPerCharge: most(run => run.messagesPerCharge),
     charges: sum(run => run.charges),

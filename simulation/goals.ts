@@ -19,7 +19,7 @@ const CUT_OFF_STOP_MS_MAX = 5000
 
 export function rowsOf(figures: Figures, goals: Goals): Row[] {
   const atMost = (most: number | null) => (most === null ? null : { atMost: most })
-  const { cutOffStopMs } = figures
+  const { cutOffStopMs, regionCutOffStopMs } = figures
   const stopMs = figures.stops === 0 ? null : figures.stopMs
   return [
     row('overbilledMicros', 'billed past a cap', figures.overbilledMicros, 'micros', { atMost: 0 }),
@@ -37,6 +37,7 @@ export function rowsOf(figures: Figures, goals: Goals): Row[] {
     row('cutOffStopMsP99', 'of nodes cut off, p99', cutOffStopMs?.p99 ?? null, 'ms', {
       atMost: CUT_OFF_STOP_MS_MAX,
     }),
+    row('regionCutOffStopMsMax', 'in a region cut off, latest', regionCutOffStopMs?.max ?? null, 'ms', null),
     row(
       'pacingError',
       'paced, error against plan',

@@ -23,6 +23,7 @@ const HAPPENS_IN: Readonly<Record<FaultKind, string>> = {
   messageReordered: 'calm-day',
   messageCutOff: 'region-cut',
   messageCutOffOneWay: 'everything-at-once',
+  nodeCutOff: 'pause',
   nodeKilled: 'nodes-killed',
   nodeKilledWithSpool: 'nodes-killed',
   workerCrashedUnflushed: 'crashes',

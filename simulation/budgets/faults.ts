@@ -8,6 +8,7 @@ export const FAULT_KINDS = [
   'messageReordered',
   'messageCutOff',
   'messageCutOffOneWay',
+  'nodeCutOff',
   'nodeKilled',
   'nodeKilledWithSpool',
   'workerCrashedUnflushed',

@@ -19,7 +19,7 @@ export interface Figures {
   readonly givenAwayShare: number
   /** Charged by a region that was given up, beyond what was free, and refunded: no part of `givenAwayShare`. */
   readonly reversedShare: number
-  /** Null where no campaign had time to spend: of days with less than two hours in the run nothing is said. */
+  /** Null where no day is judged: those are that are over with the run, and had two hours of it. */
   readonly deliveredShare: number | null
   readonly strandedMicros: number
   /** The most that one campaign has left on a day, in prices of its events. */
@@ -28,8 +28,10 @@ export interface Figures {
   readonly stops: number
   /** From a stop to the last ad of a node that is connected, 0 where none came after, and where nothing stopped. */
   readonly stopMs: StopTimes
-  /** The same of the stops after which a node served that was cut off; null where none did. */
+  /** The same of the stops after which a node served that nothing reached; null where none did. */
   readonly cutOffStopMs: StopTimes | null
+  /** And of those after which nodes served in a region that the home did not reach: within what that was granted before. */
+  readonly regionCutOffStopMs: StopTimes | null
   /**
    * Mean distance from plan in slots of 15 minutes, as a share of the plan; null where nothing is paced, or for no whole
    * day. The chance of few events in a slot is in it: 2.3% of 7,000 events a day, 6% of 1,100.
@@ -57,7 +59,6 @@ export function figuresOf(world: World, seed: number): Figures {
   const { money, events } = world.auditor
   const { billed, target, stranded, strandedPricesMax } = deliveryOf(money, market.advertisers, world)
   const stops = stopsOf(money)
-  const cutOff = stops.map(({ cutOffMs }) => cutOffMs).filter(ms => ms > 0)
   return {
     scenario: scenario.name,
     seed,
@@ -69,7 +70,8 @@ export function figuresOf(world: World, seed: number): Figures {
     strandedPricesMax,
     stops: stops.length,
     stopMs: timesOf(stops.map(({ connectedMs }) => connectedMs)),
-    cutOffStopMs: cutOff.length === 0 ? null : timesOf(cutOff),
+    cutOffStopMs: timesServed(stops.map(({ cutOffMs }) => cutOffMs)),
+    regionCutOffStopMs: timesServed(stops.map(({ regionCutOffMs }) => regionCutOffMs)),
     pacingError: pacingError(world),
     messagesPerCharge: world.leaseMessages / Math.max(1, events.charges),
     charges: events.charges,
@@ -89,6 +91,11 @@ export function stopsOf(money: ChargeBook): Stop[] {
     for (const day of days.values()) if (day.exhaustedAt !== null) stops.push(day.served)
   }
   return stops
+}
+
+function timesServed(ms: readonly number[]): StopTimes | null {
+  const served = ms.filter(time => time > 0)
+  return served.length === 0 ? null : timesOf(served)
 }
 
 function timesOf(ms: readonly number[]): StopTimes {

@@ -101,6 +101,10 @@ export class Home implements Place {
     world.events.after(0, turn)
   }
 
+  get isUp(): boolean {
+    return this.up
+  }
+
   onReports(from: Worker, { number, reports, heard }: FromWorker): void {
     if (!this.up) return
     for (const of of heard) this.lineOf(from).unanswered.answered(of)

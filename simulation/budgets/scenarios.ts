@@ -32,6 +32,8 @@ export interface Faults {
   /** Of messages between any two. */
   readonly lossShare: number
   readonly duplicateShare: number
+  /** Nodes that neither hear nor say anything for half a minute, of all in a minute. */
+  readonly nodesCutOffPerMinute: number
   /** Nodes that die in a minute, of all; a part of them loses its spool. */
   readonly nodesKilledPerMinute: number
   readonly spoolLostShare: number
@@ -78,6 +80,7 @@ export interface Goals {
 const CALM: Faults = {
   lossShare: 0.001,
   duplicateShare: 0.001,
+  nodesCutOffPerMinute: 0,
   nodesKilledPerMinute: 0,
   spoolLostShare: 0,
   workerCrashesPerHour: 0,
@@ -223,8 +226,8 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     ...MARKET,
     name: 'pause',
-    about: 'campaigns are paused and resumed by hand',
-    faults: { ...CALM, pauses: true },
+    about: 'campaigns are paused and resumed by hand, and nodes are cut off meanwhile',
+    faults: { ...CALM, pauses: true, nodesCutOffPerMinute: 0.05 },
     goals: { ...MARKET.goals, deliveredShareMin: 0.9 },
   },
   {
@@ -262,6 +265,7 @@ export const SCENARIOS: readonly Scenario[] = [
     faults: {
       lossShare: 0.02,
       duplicateShare: 0.02,
+      nodesCutOffPerMinute: 0.01,
       nodesKilledPerMinute: 0.01,
       spoolLostShare: 0.3,
       workerCrashesPerHour: 3,

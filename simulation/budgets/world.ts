@@ -1,6 +1,7 @@
 import { HOUR_MS, MINUTE_MS } from '../../src/core/time.ts'
 import { Random } from '../random.ts'
 import { Auditor } from './audit/auditor.ts'
+import type { Reach } from './audit/days.ts'
 import { type Watch, WatchingAuditor } from './audit/watching-auditor.ts'
 import { AddingGrants, type Breakage, keepGrants } from './breakages.ts'
 import { Events } from './events.ts'
@@ -31,6 +32,8 @@ const TRACK_MS_MAX = 400
 /** Of their time, that timers of ordinary machines are within. */
 const DRIFT_SHARE = 0.001
 const BOOTS_PER_REGION = 64
+/** Many leases long. */
+const CUT_OFF_MS = 30_000
 
 /** Everything around the protocol: regions, nodes, people, and what goes wrong. One seed, one run, the same to the byte. */
 export class World {
@@ -86,7 +89,7 @@ export class World {
       this.market.advertisers,
       () => this.events.now,
       scenario.faults.clockSkewMs < MINUTE_MS,
-      (node: Node) => (node.cutOff ? null : this.connectedSince(node.region)),
+      (node: Node) => this.reachOf(node),
     ] as const
     this.auditor =
       watch === null
@@ -236,6 +239,16 @@ export class World {
     })
   }
 
+  /** Neither hears nor says anything for a while. */
+  private cutOff(node: Node): void {
+    if (node.cutOff) return
+    node.cutOff = true
+    this.faults.nodeCutOff++
+    this.events.after(CUT_OFF_MS, () => {
+      node.cutOff = false
+    })
+  }
+
   /** The home has seen a week of this traffic before. */
   private learnCurve(): void {
     for (let at = this.start - 8 * 24 * HOUR_MS; at < this.start; at += HOUR_MS) {
@@ -297,6 +310,11 @@ export class World {
     if (faults.shardsAdded) {
       for (const facts of this.market.campaigns.slice(0, 5)) at(hours * 0.2, () => this.spreadOut(facts))
     }
+    if (faults.nodesCutOffPerMinute > 0) {
+      this.everyMinute(() => {
+        for (const node of this.nodes) if (this.random.chance(faults.nodesCutOffPerMinute)) this.cutOff(node)
+      })
+    }
     if (faults.nodesKilledPerMinute > 0) {
       this.everyMinute(() => {
         for (const node of [...this.nodes])
@@ -317,10 +335,13 @@ export class World {
     })
   }
 
-  private connectedSince(region: number): number | null {
-    if (region !== CUT_REGION) return this.homeUpSince
-    if (this.network.cutIn || this.network.cutOut) return null
-    return Math.max(this.homeUpSince, this.healedAt)
+  /** Who can have heard of a stop: not through a home that is down, nor into a region that is cut off. */
+  private reachOf({ cutOff, region }: Node): Reach {
+    if (cutOff) return 'nodeCutOff'
+    if (!this.home.isUp) return 'regionCutOff'
+    if (region !== CUT_REGION) return { since: this.homeUpSince }
+    if (this.network.cutIn || this.network.cutOut) return 'regionCutOff'
+    return { since: Math.max(this.homeUpSince, this.healedAt) }
   }
 
   private cut(is: boolean, oneWay: boolean): void {

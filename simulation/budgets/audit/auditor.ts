@@ -4,6 +4,7 @@ import type { AdvertiserFacts, CampaignFacts } from '../market.ts'
 import type { Impression, Node, TrackedEvent } from '../node.ts'
 import type { Worker } from '../worker.ts'
 import { ChargeBook, type GivenBack, type Moved } from './charge-book.ts'
+import type { Reach } from './days.ts'
 import { EventBook } from './event-book.ts'
 import { HoldBook } from './hold-book.ts'
 import { LeaseBook } from './lease-book.ts'
@@ -30,12 +31,11 @@ export class Auditor {
     advertisers: readonly AdvertiserFacts[],
     now: () => number,
     exactDays: boolean,
-    /** Since when a node and its region have been in touch with the others; null where they are not. */
-    connectedSince: (node: Node) => number | null,
+    reachOf: (node: Node) => Reach,
   ) {
     this.leases = new LeaseBook(now)
     this.holds = new HoldBook(now)
-    this.money = new ChargeBook(advertisers, now, exactDays, connectedSince)
+    this.money = new ChargeBook(advertisers, now, exactDays, reachOf)
   }
 
   /** The latest that concerned what is watched. */

@@ -23,7 +23,7 @@ function givenUp() {
     [advertiser],
     () => DAY.start,
     false,
-    () => null,
+    () => 'regionCutOff',
   )
   const of = { campaign: campaign.number, shard: cut!.shardNumber }
   const report: ShardReport = { ...of, fence: 0, echoed: 0, fences: {}, days: [], closed: [], wanted: [] }

@@ -14,6 +14,7 @@ import {
   noteServed,
   outOn,
   ownOf,
+  type Reach,
   type Slip,
   type Stop,
   slipNamed,
@@ -70,8 +71,7 @@ export class ChargeBook {
     advertisers: readonly AdvertiserFacts[],
     private readonly now: () => number,
     private readonly exactDays: boolean,
-    /** Since when a node and its region have been in touch with the others; null where they are not. */
-    private readonly connectedSince: (node: Node) => number | null,
+    private readonly reachOf: (node: Node) => Reach,
   ) {
     for (const advertiser of advertisers) {
       this.advertisers.set(advertiser.number, advertiser)
@@ -98,9 +98,9 @@ export class ChargeBook {
 
   private noteService(node: Node, book: Book): void {
     const day = dayHolding(book, this.now())
-    const since = this.connectedSince(node)
-    if (book.pausedAt !== null) noteServed(book.servedPaused, this.now(), book.pausedAt, since)
-    if (day !== null && day.exhaustedAt !== null) noteServed(day.served, this.now(), day.exhaustedAt, since)
+    const reach = this.reachOf(node)
+    if (book.pausedAt !== null) noteServed(book.servedPaused, this.now(), book.pausedAt, reach)
+    if (day !== null && day.exhaustedAt !== null) noteServed(day.served, this.now(), day.exhaustedAt, reach)
   }
 
   /** The home grants: what is out with workers stays within the cap of the day and the advertiser's money. */

@@ -20,11 +20,18 @@ export interface Slip {
   returnedRefunds: number
 }
 
-/** From a stop to the last ad that came after it, of nodes in touch with the others and of those cut off: 0 where none did. */
+/** From a stop to the last ad that came after it, by who can have heard of it: 0 where none came. */
 export interface Stop {
+  /** Of nodes that every message reaches. */
   connectedMs: number
+  /** Of nodes that nothing reaches: their leases end. */
   cutOffMs: number
+  /** Of nodes whose region the home does not reach: they go on within what that was granted, or had when it was given up. */
+  regionCutOffMs: number
 }
+
+/** Whether a node could hear of a stop: since when, or what keeps it from that. */
+export type Reach = { readonly since: number } | 'nodeCutOff' | 'regionCutOff'
 
 export interface DayBook {
   readonly start: number
@@ -70,13 +77,14 @@ export function newBook(facts: CampaignFacts): Book {
 }
 
 export function newStop(): Stop {
-  return { connectedMs: 0, cutOffMs: 0 }
+  return { connectedMs: 0, cutOffMs: 0, regionCutOffMs: 0 }
 }
 
-/** A node served at `now`, in touch with the others since, or cut off (null). */
-export function noteServed(stop: Stop, now: number, stoppedAt: number, connectedSince: number | null): void {
-  if (connectedSince === null) stop.cutOffMs = Math.max(stop.cutOffMs, now - stoppedAt)
-  else stop.connectedMs = Math.max(stop.connectedMs, now - Math.max(connectedSince, stoppedAt))
+/** A node served at `now`. */
+export function noteServed(stop: Stop, now: number, stoppedAt: number, reach: Reach): void {
+  if (reach === 'nodeCutOff') stop.cutOffMs = Math.max(stop.cutOffMs, now - stoppedAt)
+  else if (reach === 'regionCutOff') stop.regionCutOffMs = Math.max(stop.regionCutOffMs, now - stoppedAt)
+  else stop.connectedMs = Math.max(stop.connectedMs, now - Math.max(reach.since, stoppedAt))
 }
 
 export function dayOf(book: Book, start: number): DayBook {

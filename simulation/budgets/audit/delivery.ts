@@ -16,7 +16,10 @@ export interface Delivery {
 /** A day that the run has less than this of says nothing of what can be delivered. */
 const JUDGED_MS = 2 * HOUR_MS
 
-/** From the book of charges: what was left of caps and balances at the end. */
+/**
+ * From the book of charges: what was left of caps and balances at the end. Of days that are over: one that the run breaks
+ * off has money for the clicks that may still come, and for people who come later.
+ */
 export function deliveryOf(
   money: ChargeBook,
   advertisers: readonly AdvertiserFacts[],
@@ -28,6 +31,7 @@ export function deliveryOf(
   let stranded = 0
   let strandedPricesMax = 0
   for (const advertiser of advertisers) {
+    let ofOthers = 0
     let mine = 0
     let caps = 0
     for (const { number } of advertiser.campaigns) {
@@ -35,15 +39,19 @@ export function deliveryOf(
       for (const day of days.values()) {
         const of = billedOn(day)
         billed += of
+        const end = day.end ?? day.start + DAY_MS
+        const isJudged = end <= run.end && end - Math.max(run.start, day.start) >= JUDGED_MS
+        if (!isJudged || (facts.pacing === 'even' && !isWhole)) {
+          ofOthers += of
+          continue
+        }
         mine += of
-        if (facts.pacing === 'even' && !isWhole) continue
-        if (Math.min(run.end, day.start + DAY_MS) - Math.max(run.start, day.start) < JUDGED_MS) continue
         caps += day.capMost
         const price = facts.model === 'cpc' ? facts.amount : facts.amount / 1000
         strandedPricesMax = Math.max(strandedPricesMax, (day.capMost - of) / price)
       }
     }
-    const able = Math.min(caps, advertiser.deposit)
+    const able = Math.min(caps, Math.max(0, advertiser.deposit - ofOthers))
     target += able
     stranded += Math.max(0, able - mine)
   }
