@@ -155,7 +155,7 @@ export class Samples {
 /** The production rule lets holds lapse as it adds them up: it is given a copy, so that looking changes nothing. */
 function reservedCopied(shard: Shard, day: ShardDay, now: number): number {
   const { calibration } = shard
-  const copy = { ...day, renders: [...day.renders] }
+  const copy = { ...day, renders: day.renders.map(([...hold]) => hold) }
   if (day.clicks !== undefined) copy.clicks = { ...day.clicks }
   return reserveTarget(
     calibration === undefined ? { ...shard } : { ...shard, calibration: { ...calibration } },
