@@ -2,7 +2,7 @@ import { type Balance, isUndecided, newBalance } from '../../src/budgets/balance
 import { type CampaignBudget, foldDays, newBudget, newDay, stopReason } from '../../src/budgets/budget.ts'
 import { EvenPlans } from '../../src/budgets/even-plans.ts'
 import { fenceShard } from '../../src/budgets/far-links.ts'
-import { answerReport, isScarce, pushGrant } from '../../src/budgets/far-shards.ts'
+import { answerReport, hasUnspent, isScarce, pushGrant } from '../../src/budgets/far-shards.ts'
 import { beginIncarnation } from '../../src/budgets/restores.ts'
 import { dayAt } from '../../src/budgets/shard.ts'
 import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.ts'
@@ -239,7 +239,7 @@ export class Home implements Place {
     })
     for (const said of grant.honoured) this.world.auditor.honoured(report, said)
     this.judge(kept)
-    if (!wasScarce && isScarce(budget, now)) this.pushAll(kept)
+    if (!wasScarce && isScarce(budget, now)) this.pushHolders(kept, report.shard)
     return this.world.breakage === 'grant-unchecked' ? grantUnchecked(grant, report) : grant
   }
 
@@ -288,6 +288,13 @@ export class Home implements Place {
 
   private pushAll(kept: Kept): void {
     for (const worker of this.world.workersFor(kept.facts)) this.push(kept, worker)
+  }
+
+  /** Money became scarce: those hear of it that may have some to give back. */
+  private pushHolders(kept: Kept, asker: number): void {
+    for (const worker of this.world.workersFor(kept.facts)) {
+      if (worker.shardNumber !== asker && hasUnspent(kept.budget, worker.shardNumber)) this.push(kept, worker)
+    }
   }
 
   /** In one message with all else that the worker is to hear now. */

@@ -31,6 +31,8 @@ interface Spooled {
 const TURN_MS = 1020
 /** Where nothing did, it asks all the same: one of two may be lost, and the leases go on. By its own timer, which may run slow. */
 const HEARTBEAT_MS = 2000
+/** After the last request. */
+const LAST_WORDS_MS = 15_000
 /** A node that had no ad for a request tells so soon what it has chosen. */
 const DRY_MS = 100
 /** An event that was not acknowledged is sent again. */
@@ -145,8 +147,8 @@ export class Node implements Place {
 
   /** Sends what changed to the treasuries of the region, or that it is there. */
   private readonly turn = (): void => {
-    // With the last request there is nothing more to be granted.
-    if (!this.alive || this.world.events.now > this.world.end + 60_000) return
+    // With the last request there is nothing more to be granted: what was chosen has been told a dozen times.
+    if (!this.alive || this.world.events.now > this.world.end + LAST_WORDS_MS) return
     this.askAll()
     this.world.events.after(TURN_MS, this.turn)
   }

@@ -7,9 +7,7 @@ import {
   openEpoch,
   releaseLeases,
   reportChosen,
-  reserveTarget,
   type Shard,
-  type ShardDay,
   settleClick,
   settleImpression,
   spend,
@@ -22,7 +20,7 @@ import { Treasury } from '../../src/budgets/treasury.ts'
 import { cpmMicros, impressionCost, micros } from '../../src/core/money.ts'
 import type { LeaseAsk } from '../../src/ports/treasury-link.ts'
 import type { ChosenRecord, LeaseTakenRecord } from '../../src/records/events.ts'
-import { freeWithoutHolds, leaseFor, settledAt } from './breakages.ts'
+import { leaseFor, settledAt } from './breakages.ts'
 import { CRASH_KINDS, type CrashStep, storeFaults } from './faults.ts'
 import { type Held, LOOK_MS, newHeld, priceOf } from './held.ts'
 import { HomeLink, LAPSE_MS } from './home-link.ts'
@@ -31,6 +29,7 @@ import type { FromHome } from './messages.ts'
 import type { Place } from './network.ts'
 import { keyOf, type Node, type TrackedEvent } from './node.ts'
 import { SeenKeys } from './seen-keys.ts'
+import { viewOf } from './shard-views.ts'
 import type { World } from './world.ts'
 import { haunt } from './zombie.ts'
 
@@ -62,6 +61,7 @@ export class Worker implements Place {
   private committing = false
   private treasury: Treasury
   private epoch = 1
+  private hasNodes = false
   up = true
   private generation = 0
   private dying: { readonly step: CrashStep; readonly zombie: boolean } | null = null
@@ -265,7 +265,20 @@ export class Worker implements Place {
   /** Looks at the campaigns that are due, and tells the home what is new of them. */
   private second(): void {
     this.tellChosen()
+    this.noteNodes()
     this.home.turn()
+  }
+
+  /** Money that nobody is there to choose with is not wanted, and what there is of it goes back. */
+  private noteNodes(): void {
+    const { hasNodes } = this.treasury
+    if (hasNodes === this.hasNodes) return
+    this.hasNodes = hasNodes
+    for (const held of this.held.values()) {
+      held.parent.hasNodes = hasNodes
+      this.home.touch(held)
+    }
+    this.roundSoon()
   }
 
   private release(held: Held, thousandths: number | null): void {
@@ -448,29 +461,7 @@ export class Worker implements Place {
 
   private viewOf(campaign: number): ShardView | null {
     const held = this.held.get(campaign)
-    if (held === undefined) return null
-    const { shard, parent, facts } = held
-    const day = dayAt(shard, this.world.events.now)
-    const view = {
-      model: shard.model,
-      price: shard.model === 'cpc' ? facts.amount * 1000 : facts.amount,
-      stopped: held.stopped,
-      scarce: parent.scarce,
-      starving: false,
-      pacing: parent.pacing,
-      closed: false,
-      shard: this.shardNumber,
-    }
-    if (day === null)
-      return { ...view, grantableMicros: 0, dayStart: this.world.start, dayEnd: Number.POSITIVE_INFINITY }
-    const { start: dayStart, end: dayEnd } = day
-    return { ...view, grantableMicros: this.grantable(held, day), dayStart, dayEnd }
-  }
-
-  private grantable({ shard }: Held, day: ShardDay): number {
-    if (unspent(day.link) < unitPrice(shard)) return 0
-    if (this.world.breakage === 'holds-forgotten') return freeWithoutHolds(day)
-    return Math.max(0, unspent(day.link) - reserveTarget(shard, day, this.world.events.now))
+    return held === undefined ? null : viewOf(held, this.world)
   }
 
   private heldOf(campaign: number): Held {
@@ -478,6 +469,7 @@ export class Worker implements Place {
     if (held === undefined) {
       const facts = this.world.campaigns.get(campaign)!
       held = newHeld(facts, this.shardNumber, this.world.events.now)
+      held.parent.hasNodes = this.hasNodes
       this.held.set(campaign, held)
     }
     return held

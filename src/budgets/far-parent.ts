@@ -29,6 +29,8 @@ export interface FarParent {
   stopped: boolean
   scarce: boolean
   pacing: number
+  /** Whether any node is there to choose with its money. */
+  hasNodes: boolean
   /** Micros a second charged or leased, observed: sizes what is wanted. */
   rate: number
   /** When the campaign answered last. */
@@ -79,6 +81,7 @@ export function newFarParent(campaign: number, shard: number): FarParent {
     stopped: false,
     scarce: false,
     pacing: 1,
+    hasNodes: true,
     rate: 0,
     answeredAt: Number.NEGATIVE_INFINITY,
     grantedAt: Number.NEGATIVE_INFINITY,
@@ -210,7 +213,8 @@ export function wantedOf(
   for (const day of shard.days) {
     const { start } = day
     const shortMicros = short.get(start) ?? 0
-    const serves = now < day.end && now >= start - TOMORROW_MS && !parent.stopped && now >= parent.quietUntil
+    const isOpen = now < day.end && now >= start - TOMORROW_MS
+    const serves = isOpen && parent.hasNodes && !parent.stopped && now >= parent.quietUntil
     if (!serves && shortMicros === 0) continue
     const ahead = Math.max(parent.rate * HORIZON_SECONDS, LEAST_PRICES * unitPrice(shard))
     const micros = serves ? Math.ceil(reserveTarget(shard, day, now) + ahead) : 0
@@ -242,7 +246,7 @@ function keepOf(parent: FarParent, shard: Shard, day: ShardDay, now: number): nu
   // Money that does not pay for one event is of use only together with the others' fragments: it holds nothing here.
   if (parent.scarce && unspent(day.link) < unitPrice(shard)) return Math.ceil(day.leaseLeft / 1000)
   const needed = reserveTarget(shard, day, now)
-  if (now >= day.end || parent.stopped) return needed
+  if (now >= day.end || parent.stopped || !parent.hasNodes) return needed
   if (parent.scarce && now - parent.grantedAt >= TRIED_MS) return needed + parent.rate * SCARCE_SECONDS
   return needed + 2 * Math.max(parent.rate * HORIZON_SECONDS, LEAST_PRICES * unitPrice(shard))
 }

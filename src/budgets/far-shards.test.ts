@@ -14,9 +14,19 @@ import {
   returnSurplus,
   wantedOf,
 } from './far-parent.ts'
-import { answerReport, pushGrant } from './far-shards.ts'
+import { answerReport, hasUnspent, pushGrant } from './far-shards.ts'
+import { unspent } from './link.ts'
 import { beginIncarnation } from './restores.ts'
-import { freeMicros, newShard, newShardDay, reportChosen, type Shard, type ShardDay, spend } from './shard.ts'
+import {
+  freeMicros,
+  newShard,
+  newShardDay,
+  reportChosen,
+  reserveTarget,
+  type Shard,
+  type ShardDay,
+  spend,
+} from './shard.ts'
 import type { ShardGrant, ShardReport } from './shard-messages.ts'
 
 const NOW = Date.parse('2026-11-25T12:00:00.000Z')
@@ -128,6 +138,30 @@ describe('a link across partitions', () => {
     }
     expect(charged(far)).toBe(CAP)
   })
+})
+
+test('a shard that no node is there for wants nothing and keeps nothing free, but for charges that wait', () => {
+  const { budget, far, answer, reports } = open(2)
+  const [left, other] = far as [Far, Far]
+  for (const of of far) for (const report of reports(of)) applyGrant(of.parent, of.shard, answer(report), NOW)
+  expect(hasUnspent(budget, 1)).toBe(true)
+  left.parent.hasNodes = false
+  const [day] = left.shard.days as [ShardDay]
+  reportChosen(left.shard, day, { epoch: 0, chosenThousandths: 500 * PRICE, variance: 0 }, NOW)
+  const reserved = reserveTarget(left.shard, day, NOW)
+  expect(reserved).toBeGreaterThan(0)
+  expect(returnSurplus(left.parent, left.shard, NOW)).toBe(true)
+  expect(unspent(day.link)).toBe(reserved)
+  expect(wantedOf(left.parent, left.shard, NOW, new Map())).toEqual([])
+  const short = new Map([[DAY.start, PRICE]])
+  expect(wantedOf(left.parent, left.shard, NOW, short)).toMatchObject([{ micros: 0, shortMicros: PRICE }])
+  returnSurplus(other.parent, other.shard, NOW)
+  for (const of of far) for (const report of reports(of)) answer(report)
+  expect<number>(outOn(budget.days[0]!)).toBe(unspent(day.link) + unspent(other.shard.days[0]!.link))
+  expect(hasUnspent(budget, 1)).toBe(true)
+  spend(day, micros(reserved))
+  answer(reportOf(left.parent, left.shard, []))
+  expect(hasUnspent(budget, 1)).toBe(false)
 })
 
 describe('a region that was given up', () => {

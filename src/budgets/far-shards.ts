@@ -74,6 +74,15 @@ export function isScarce(budget: CampaignBudget, now: number): boolean {
   return now - (budget.scarceAt ?? Number.NEGATIVE_INFINITY) < WANTED_MS
 }
 
+/** Whether a shard may have money that it does not need: of others there is no use in saying that it is scarce. */
+export function hasUnspent(budget: CampaignBudget, number: number): boolean {
+  const fence = budget.far?.[number]?.fence ?? 0
+  return budget.days.some(day => {
+    const link = day.far?.[linkKey(number, fence)]
+    return link !== undefined && unspent(link) > 0
+  })
+}
+
 function grantWanted(
   budget: CampaignBudget,
   balance: Balance,

@@ -205,6 +205,20 @@ function openAccount(shard: ShardAccount, node: LeaseNode): NodeAccount {
   return account
 }
 
+/** Of a node that is not heard of any more: what it had in hand counts as chosen. */
+export function closeAccount(
+  account: NodeAccount,
+  view: { readonly model: 'cpc' | 'cpm'; readonly price: number } | null,
+): void {
+  const { shard } = account
+  const unspent = Math.max(0, unspentOf(account))
+  shard.accounts = shard.accounts.filter(other => other !== account)
+  shard.chosen += unspent
+  shard.supposed += unspent
+  // As if it was chosen impression by impression, whose clicks come by chance.
+  if (view?.model === 'cpc') shard.variance += unspent * view.price
+}
+
 /** The node is to hear of its grant as it is from its next message on. */
 export function tell(account: NodeAccount, atOnce: boolean): void {
   const { node } = account
@@ -278,4 +292,11 @@ export function topUp(account: NodeAccount, wanted: number, enough: number, push
     tell(account, pushes && before < enough)
   }
   return Math.max(0, wanted - unspentOf(account))
+}
+
+/** What is leased and with nobody goes back. Returns the micros, thousandths included. */
+export function unlease(shard: ShardAccount): number {
+  const back = Math.max(0, shard.leased - shard.taken)
+  shard.leased -= back
+  return back / 1000
 }

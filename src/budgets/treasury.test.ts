@@ -245,6 +245,26 @@ describe('a treasury', () => {
     expect(treasury.chosenSince(11_000)).toBeNull()
   })
 
+  test('gives back what it leased for nodes that are gone, and leases anew once one is there', () => {
+    const { view, treasury, tell, round, of } = open({ grantableMicros: 3000 })
+    treasury.wake(CAMPAIGN)
+    tell(1, {}, 0)
+    const { leases } = treasury.round(1)
+    expect(leases?.leases).toHaveLength(1)
+    view.grantableMicros = 0
+    const gone = LEASE_VALID_MS + CLOSE_SLACK_MS
+    for (let now = 1000; now <= gone; now += 1000) treasury.chosenSince(now)
+    expect(treasury.hasNodes).toBe(false)
+    treasury.onLeased(CAMPAIGN, 3000)
+    expect(treasury.round(gone + 1).leases?.leases).toMatchObject([{ amountMicros: -3000 }])
+    view.grantableMicros = 3000
+    expect(treasury.round(gone + 60_000).leases).toBeNull()
+    tell(2, {}, gone + 60_000)
+    round(gone + 60_001)
+    round(gone + 60_002)
+    expect(of(2)).toBe(3 * PRICE)
+  })
+
   test('moves money that a node gave back to one that uses it', () => {
     const { treasury, tell, round, of } = open({ grantableMicros: 1000 })
     tell(1, {}, 1)

@@ -6,6 +6,7 @@ import { CLOSE_SLACK_MS, LEASE_VALID_MS } from './lease-time.ts'
 import { nodesFor } from './rendezvous.ts'
 import {
   accountOf,
+  closeAccount,
   hear,
   type LeaseNode,
   leastLease,
@@ -18,6 +19,7 @@ import {
   tell,
   topUp,
   turnToDay,
+  unlease,
   unspentOf,
 } from './shard-account.ts'
 import { affordable, freeOf, NEAR, type ShardView } from './shard-view.ts'
@@ -81,6 +83,10 @@ export class Treasury {
     private readonly onStarved: (campaign: number) => void = () => {},
     private readonly habits = NEAR,
   ) {}
+
+  get hasNodes(): boolean {
+    return this.alive.length > 0
+  }
 
   /** Takes in what a node chose and gave back. A repeat or an old ask changes nothing. */
   onAsk(ask: LeaseAsk, now: number): void {
@@ -209,7 +215,7 @@ export class Treasury {
    */
   round(now: number): TreasuryRound {
     this.now = now
-    if (now - this.hungryAt >= this.habits.hungryMs) {
+    if (this.hasNodes && now - this.hungryAt >= this.habits.hungryMs) {
       this.hungryAt = now
       this.wakeHungry()
     }
@@ -244,7 +250,7 @@ export class Treasury {
     const view = this.view(shard.campaign)
     if (view === null || view.stopped) {
       this.setHungry(shard, false)
-      return view === null ? 0 : -this.unlease(shard)
+      return view === null ? 0 : -unlease(shard)
     }
     if (!turnToDay(shard, view)) {
       this.setHungry(shard, true)
@@ -255,7 +261,7 @@ export class Treasury {
       this.setHungry(shard, false)
       this.judgeScarcity(shard, true)
       shard.quietUntil = now + QUIET_MS
-      return -this.unlease(shard)
+      return -unlease(shard)
     }
     if (view.starving && now < shard.quietUntil) {
       this.setHungry(shard, true)
@@ -263,11 +269,15 @@ export class Treasury {
     }
     if (shard.rests) {
       this.setHungry(shard, false)
-      return isIdle ? -this.unlease(shard) : 0
+      return isIdle ? -unlease(shard) : 0
+    }
+    // Nobody is there: the next node that is heard of has it looked at.
+    let hungry = !this.hasNodes
+    if (hungry) {
+      this.setHungry(shard, true)
+      return -unlease(shard)
     }
     const nodes = this.nodesOf(shard)
-    // Nobody is there: the next node that is heard of has it looked at.
-    let hungry = nodes.length === 0
     const grantable = Math.max(0, view.grantableMicros) * 1000
     const free = grantable + Math.max(0, shard.leased - shard.taken)
     const enough = leastLease(view, free)
@@ -275,7 +285,7 @@ export class Treasury {
       model: view.model,
       price: view.price,
       least: enough,
-      rate: shard.rate / Math.max(1, nodes.length),
+      rate: shard.rate / nodes.length,
       free,
       nodes: nodes.length,
     })
@@ -293,12 +303,12 @@ export class Treasury {
       shard,
       view.scarce || view.starving || (this.alive.length > 1 && grantable + atHand < wanted),
     )
-    if (view.scarce && isIdle && atHand >= 1000) return -this.unlease(shard)
+    if (view.scarce && isIdle && atHand >= 1000) return -unlease(shard)
     // Too little for one more choice is not worth a lease.
     if (missing > 0 && grantable + Math.max(0, atHand) + inHandMost < enough) {
       this.onStarved(shard.campaign)
       // Nobody can use it here, not even the thousandths: elsewhere it may make up a price.
-      return -this.unlease(shard)
+      return -unlease(shard)
     }
     if (missing <= 0) return 0
     const more = Math.ceil(Math.min(missing, grantable) / 1000)
@@ -354,13 +364,6 @@ export class Treasury {
     if (scarce === shard.scarce) return
     shard.scarce = scarce
     for (const account of shard.accounts) if (unspentOf(account) > 0) tell(account, false)
-  }
-
-  /** What is leased and with nobody goes back. Returns the micros, thousandths included. */
-  private unlease(shard: ShardAccount): number {
-    const back = Math.max(0, shard.leased - shard.taken)
-    shard.leased -= back
-    return back / 1000
   }
 
   private messages(): LeaseGrant[] {
@@ -424,18 +427,13 @@ export class Treasury {
       this.nodes.delete(number)
       for (const account of node.accounts.values()) {
         const { shard } = account
-        const unspent = Math.max(0, unspentOf(account))
-        shard.accounts = shard.accounts.filter(other => other !== account)
-        shard.chosen += unspent
-        shard.supposed += unspent
-        const view = this.view(shard.campaign)
-        // As if it was chosen impression by impression, whose clicks come by chance.
-        if (view?.model === 'cpc') shard.variance += unspent * view.price
+        closeAccount(account, this.view(shard.campaign))
         this.activate(shard)
         this.addDue(shard)
       }
     }
     if (gone) this.alive = [...this.nodes.keys()]
+    if (gone && !this.hasNodes) for (const shard of this.shards.values()) this.addDue(shard)
   }
 
   /** More nodes while the campaign could spend more than those it has do; fewer as its money runs out. */

@@ -1,0 +1,31 @@
+import { unspent } from '../../src/budgets/link.ts'
+import { dayAt, reserveTarget, type ShardDay, unitPrice } from '../../src/budgets/shard.ts'
+import type { ShardView } from '../../src/budgets/shard-view.ts'
+import { freeWithoutHolds } from './breakages.ts'
+import type { Held } from './held.ts'
+import type { World } from './world.ts'
+
+/** What a worker's treasury must know of a campaign's money. */
+export function viewOf(held: Held, world: World): ShardView {
+  const { shard, parent, facts } = held
+  const day = dayAt(shard, world.events.now)
+  return {
+    model: shard.model,
+    price: shard.model === 'cpc' ? facts.amount * 1000 : facts.amount,
+    grantableMicros: day === null ? 0 : grantable(held, day, world),
+    stopped: held.stopped,
+    scarce: parent.scarce,
+    starving: false,
+    pacing: parent.pacing,
+    closed: false,
+    shard: parent.shard,
+    dayStart: day === null ? world.start : day.start,
+    dayEnd: day === null ? Number.POSITIVE_INFINITY : day.end,
+  }
+}
+
+function grantable({ shard }: Held, day: ShardDay, world: World): number {
+  if (unspent(day.link) < unitPrice(shard)) return 0
+  if (world.breakage === 'holds-forgotten') return freeWithoutHolds(day)
+  return Math.max(0, unspent(day.link) - reserveTarget(shard, day, world.events.now))
+}
