@@ -8,7 +8,7 @@ import type { CatalogSnapshot } from '../campaigns/catalog-layout.ts'
 import { campaignStatus } from '../campaigns/schedule.ts'
 import type { FullCampaign, FullRequest } from '../serving/full-evaluation.ts'
 import type { ToBuilder } from './decider-messages.ts'
-import { Explainer, WINDOW_SECONDS } from './explainer.ts'
+import { Explainer, summaryOf, WINDOW_SECONDS } from './explainer.ts'
 
 export type ForBuilder =
   | {
@@ -106,11 +106,6 @@ function explain(number: number): Explanation | null {
   if (known === null) return null
   const status = campaignStatus(known.campaign, known.money, now())
   const reasons = explainer.reasons(known.slot)
-  const seen = reasons.reduce((sum, { count }) => sum + count, 0)
-  const first = reasons[0]
-  const summary =
-    first === undefined
-      ? `The campaign is ${status}. No request was looked at in the last ${WINDOW_SECONDS / 60} minutes.`
-      : `The campaign is ${status}. Of ${seen} requests looked at, ${first.count}: ${first.text}`
+  const summary = summaryOf(status, reasons)
   return { status, summary, reasons, windowSeconds: WINDOW_SECONDS }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { plainCampaign } from '../../test/random-campaigns.ts'
 import type { FullCampaign, FullRequest } from '../serving/full-evaluation.ts'
-import { Explainer, WINDOW_SECONDS } from './explainer.ts'
+import { Explainer, summaryOf, WINDOW_SECONDS } from './explainer.ts'
 
 const NOW = Date.UTC(2026, 10, 1, 12)
 
@@ -114,4 +114,19 @@ test('a burst of quick evaluations is taken whole', () => {
   expect(world.evaluations()).toBe(49)
   for (let i = 0; i < 49; i++) world.observe()
   expect(world.evaluations()).toBeLessThan(55)
+})
+
+test('a summary says in words how the campaign stands, and what happened most often', () => {
+  const reason = (code: string, count: number, text: string) => ({ code, count, text })
+  expect(summaryOf('paused', [])).toBe(
+    'The campaign is paused. No request was looked at in the last 5 minutes.',
+  )
+  const lost = reason('lostAuction', 278, 'Another campaign bid more, or as much and is older.')
+  expect(summaryOf('active', [lost, reason('size', 108, 'No active ad has the size.')])).toBe(
+    'The campaign is active. 386 requests were looked at in the last 5 minutes, most often (278 times): another ' +
+      'campaign bid more, or as much and is older.',
+  )
+  expect(summaryOf('exhaustedDaily', [reason('wins', 1, 'It won the auction.')])).toBe(
+    "The campaign's budget of the day is spent. One request was looked at in the last 5 minutes: it won the auction.",
+  )
 })

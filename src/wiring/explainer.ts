@@ -1,3 +1,4 @@
+import type { CampaignStatus } from '../campaigns/campaign.ts'
 import { type FullCampaign, type FullRequest, judge, type Verdict } from '../serving/full-evaluation.ts'
 
 /** Verdicts are counted over this time. */
@@ -29,6 +30,34 @@ const TEXTS: Record<Verdict['code'], string> = {
   frequency: 'The person has seen it as often as its frequency cap allows.',
   floor: 'Its bid is below the floor.',
   allowance: 'All money of its budget is out in leases and in impressions that may still be clicked.',
+}
+
+const STATES: Record<CampaignStatus, string> = {
+  active: 'The campaign is active.',
+  paused: 'The campaign is paused.',
+  scheduled: 'The campaign has not started yet.',
+  ended: 'The campaign has ended.',
+  unfunded: "The advertiser's balance and credit do not cover one more event.",
+  exhaustedDaily: "The campaign's budget of the day is spent.",
+  exhausted: "The campaign's budget is spent.",
+}
+
+/** In a sentence or two; the reasons with the most frequent first. */
+export function summaryOf(status: CampaignStatus, reasons: readonly Reason[]): string {
+  const minutes = WINDOW_SECONDS / 60
+  const [first] = reasons
+  if (first === undefined) return `${STATES[status]} No request was looked at in the last ${minutes} minutes.`
+  const seen = reasons.reduce((sum, { count }) => sum + count, 0)
+  const outcome = `${first.text[0]!.toLowerCase()}${first.text.slice(1)}`
+  const requests = seen === 1 ? 'One request was' : `${seen} requests were`
+  const often = first.count === seen ? '' : `, most often (${first.count} times)`
+  return `${STATES[status]} ${requests} looked at in the last ${minutes} minutes${often}: ${outcome}`
+}
+
+export interface Reason {
+  readonly code: string
+  readonly count: number
+  readonly text: string
 }
 
 /** Numbers of the verdicts in a sample; 0 is a campaign that was not there yet. */
@@ -70,7 +99,7 @@ export class Explainer {
     this.savedMs -= this.elapsedMs() - startedAtMs
   }
 
-  reasons(campaignSlot: number): { code: string; count: number; text: string }[] {
+  reasons(campaignSlot: number): Reason[] {
     const counts = new Uint32Array(CODES.length + 1)
     for (const { verdicts } of this.samples) counts[verdicts[campaignSlot] ?? 0]! += 1
     return CODES.map((code, i) => ({ code, count: counts[i + 1]!, text: TEXTS[code] }))
