@@ -296,6 +296,8 @@ function acceptsAd(view: RequestView, source: CatalogSnapshot, ad: number): bool
     const here = view.impBlockedCategories
     if (here.size > 0 && here.hasAnyOf(hashes, from + domains, categories)) return false
   }
+  const allowed = view.allowedCategories
+  if (allowed.size > 0 && !allowed.hasAnyOf(hashes, from + domains, categories)) return false
   return (
     view.takenDomains.size === 0 || !view.takenDomains.hasAnyOf(hashes, from, words[at + AdWord.ownDomains]!)
   )

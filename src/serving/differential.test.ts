@@ -138,6 +138,7 @@ function readBoth(view: RequestView, request: BidRequest, now: number, extra: Ex
     segments: request.user?.data?.flatMap(from => from.segment?.map(segment => segment.id ?? '') ?? []) ?? [],
     badv: request.badv ?? [],
     bcat: request.bcat ?? [],
+    acat: request.acat ?? [],
     battr: imp.banner?.battr ?? [],
     sizes: (imp.banner?.format ?? []) as { w: number; h: number }[],
     floorCpmMicros: Math.round((imp.bidfloor ?? 0) * 1e6),
@@ -154,6 +155,7 @@ function embellish(random: Random, request: BidRequest): BidRequest {
     at: random() < 0.5 ? 1 : 2,
     badv: [...(request.badv ?? []), ...(random() < 0.3 ? someOf(random, ADVERTISER_DOMAINS, 2) : [])],
     bcat: random() < 0.3 ? someOf(random, CATEGORIES, 2) : [],
+    acat: random() < 0.1 ? someOf(random, CATEGORIES, 3) : [],
     site: { ...request.site, cat: random() < 0.5 ? someOf(random, CATEGORIES, 2) : [] },
     user: {
       ...request.user,

@@ -31,6 +31,8 @@ export interface FullRequest {
   /** Domains of advertisers, and apps of app stores. */
   readonly badv: readonly string[]
   readonly bcat: readonly string[]
+  /** Empty: all. */
+  readonly acat: readonly string[]
   readonly battr: readonly number[]
   readonly sizes: readonly { readonly w: number; readonly h: number }[]
   readonly floorCpmMicros: number
@@ -211,7 +213,10 @@ function bestAdBid(request: FullRequest, of: FullCampaign): AdBid | LossCode {
 function refusalOfAd(request: FullRequest, ad: Ad): LossCode | null {
   const blocked = new Set(request.badv.map(domain => domain.toLowerCase()))
   if (advertiserDomains(ad).some(domain => blocked.has(domain))) return 'blockedAdvertiser'
-  if (adCategories(ad).some(category => request.bcat.includes(category))) return 'blockedCategory'
+  const categories = adCategories(ad)
+  if (categories.some(category => request.bcat.includes(category))) return 'blockedCategory'
+  if (request.acat.length > 0 && !categories.some(category => request.acat.includes(category)))
+    return 'blockedCategory'
   if (ad.attr.some(attribute => request.battr.includes(attribute))) return 'blockedAttribute'
   if (request.secure && !loadsSecurely(ad.creative)) return 'secure'
   return null

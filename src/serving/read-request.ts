@@ -9,7 +9,7 @@ import type { RequestView } from './request-view.ts'
 export function readRequest(view: RequestView, request: BidRequest, now: number, random: number): void {
   view.begin(now, random)
   view.at = request.at ?? 2
-  const { site, app, user, badv, bapp, bcat } = request
+  const { site, app, user, acat, badv, bapp, bcat } = request
   const host = site === undefined ? app?.domain : site.domain || hostOf(site.page)
   if (host) view.addDomain(host)
   if (app?.bundle) view.addBundle(app.bundle)
@@ -28,6 +28,7 @@ export function readRequest(view: RequestView, request: BidRequest, now: number,
   if (badv !== undefined) for (const domain of badv) view.blockAdvertiser(domain)
   if (bapp !== undefined) for (const bundle of bapp) view.blockAdvertiser(bundle)
   if (bcat !== undefined) for (const category of bcat) view.blockCategory(category)
+  if (acat !== undefined) for (const category of acat) view.allowCategory(category)
 }
 
 /** Fills in one impression. A view without a size has nothing that we could show. */

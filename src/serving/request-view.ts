@@ -39,6 +39,8 @@ export class RequestView {
   segmentCount = 0
   readonly blockedDomains = new HashSet53()
   readonly blockedCategories = new HashSet53()
+  /** Where there are any, an ad is of one of them. */
+  readonly allowedCategories = new HashSet53()
 
   /** The placement's number; 0 unknown. */
   placement = 0
@@ -73,6 +75,7 @@ export class RequestView {
     this.segmentCount = 0
     this.blockedDomains.clear()
     this.blockedCategories.clear()
+    this.allowedCategories.clear()
     this.takenCount = 0
     this.takenDomains.clear()
     this.at = 2
@@ -143,6 +146,10 @@ export class RequestView {
 
   blockCategory(category: string): void {
     this.blockedCategories.add(hash53(category))
+  }
+
+  allowCategory(category: string): void {
+    this.allowedCategories.add(hash53(category))
   }
 
   /** What the placement or its publisher blocks. */

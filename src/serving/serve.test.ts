@@ -55,6 +55,7 @@ const request: FullRequest = {
   segments: ['cars', 'sport'],
   badv: [],
   bcat: [],
+  acat: [],
   battr: [],
   sizes: [{ w: 300, h: 250 }],
   floorCpmMicros: 0,
@@ -76,6 +77,7 @@ function view(from: FullRequest = request, at = 2): RequestView {
   for (const segment of from.segments) filled.addSegment(segment)
   for (const domain of from.badv) filled.blockAdvertiser(domain)
   for (const category of from.bcat) filled.blockCategory(category)
+  for (const category of from.acat) filled.allowCategory(category)
   beginImp(filled, from)
   return filled
 }
@@ -148,6 +150,9 @@ test.each<[string, Partial<Campaign>, Partial<FullRequest>, CampaignMoney['stopp
   ['wins', ad({ adomain: ['example.com'] }), { badv: ['shop.example.com'] }, null],
   ['blockedCategory', ad({ cat: ['IAB25-3'] }), { bcat: ['IAB25'] }, null],
   ['wins', ad({ cat: ['IAB25'] }), { bcat: ['IAB25-3'] }, null],
+  ['blockedCategory', ad({ cat: ['IAB25'] }), { acat: ['IAB1', 'IAB25-3'] }, null],
+  ['blockedCategory', ad({ cat: [] }), { acat: ['IAB25'] }, null],
+  ['wins', ad({ cat: ['IAB7', 'IAB25-3'] }), { acat: ['IAB25'] }, null],
   ['blockedAttribute', ad({ attr: [3, 8] }), { battr: [8] }, null],
   ['wins', ad({ attr: [3, 8] }), { battr: [9] }, null],
   [

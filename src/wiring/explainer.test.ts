@@ -20,6 +20,7 @@ function request(change: Partial<FullRequest> = {}): FullRequest {
     segments: [],
     badv: [],
     bcat: [],
+    acat: [],
     battr: [],
     sizes: [{ w: 300, h: 250 }],
     floorCpmMicros: 0,

@@ -23,7 +23,7 @@ const TEXTS: Record<Verdict['code'], string> = {
   domain: 'The page is on none of the domains that it targets.',
   segment: 'The person is in none of the segments that it targets.',
   blockedAdvertiser: 'The publisher or the request blocks the domain of its advertiser.',
-  blockedCategory: 'The publisher or the request blocks the category of its ads.',
+  blockedCategory: 'The publisher or the request blocks the category of its ads, or allows only others.',
   blockedAttribute: 'The request blocks an attribute of its ads.',
   secure: 'The request takes https only, and the ad does not load over https alone.',
   pacing: 'It is ahead of its plan, and left the request to others.',

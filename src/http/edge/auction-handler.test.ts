@@ -86,6 +86,23 @@ test('at 1 and 2, and absent as 2: the price that the answer says is the one tha
   }
 })
 
+test('seats that a request allows or shuts out are heeded: all bids are of one', async () => {
+  const world = edgeOver()
+  const bids = async (seats: object) => (await bidsOf(await ask(world, { ...REQUEST, ...seats }))).length
+  for (const seats of [{ wseat: [] }, { wseat: ['other', 'farthing'] }, { bseat: [] }, { bseat: ['other'] }])
+    expect([seats, await bids(seats)]).toEqual([seats, 1])
+  for (const seats of [{ wseat: ['other'] }, { bseat: ['farthing'] }])
+    expect([seats, await bids(seats)]).toEqual([seats, 0])
+})
+
+test('categories that a request allows leave out ads of others, and ads of none', async () => {
+  const ad = (cat: string[]) => plainCampaign(1, { ads: [plainAd(1, 0, { cat })] })
+  const bids = async (cat: string[], acat: string[]) =>
+    (await bidsOf(await ask(edgeOver([ad(cat)]), { ...REQUEST, acat }))).length
+  expect([await bids(['IAB2-1'], ['IAB2']), await bids(['IAB2'], [])]).toEqual([1, 1])
+  expect([await bids(['IAB2'], ['IAB3']), await bids([], ['IAB3'])]).toEqual([0, 0])
+})
+
 /** A good request, but that it nests so deep. */
 const nesting = (depth: number) =>
   JSON.stringify({ ...REQUEST, ext: { list: JSON.parse('['.repeat(depth - 2) + ']'.repeat(depth - 2)) } })

@@ -20,6 +20,8 @@ import type { Sampler } from './sampler.ts'
 import { advertisingIdOf, type Viewer, viewerOf } from './viewer.ts'
 
 export const AUCTION_BYTES_MAX = 512 * 1024
+/** Whose bids they are, as an exchange knows bidders. */
+const SEAT = 'farthing'
 /** Currencies of a request that are tried; each takes an auction. */
 const CURRENCIES_MAX = 4
 
@@ -94,6 +96,7 @@ function parse(text: string): unknown {
 /** The bid response, or null where nothing bids. */
 export function bid(deps: AuctionDependencies, request: BidRequest): string | null {
   const { edge } = deps
+  if (!seatMayBid(request)) return null
   const { device, user } = request
   const ua = device?.ua ?? ''
   const agent = edge.agents.classify(ua)
@@ -117,6 +120,12 @@ export function bid(deps: AuctionDependencies, request: BidRequest): string | nu
     if (answer !== null) return answer
   }
   return null
+}
+
+/** Our bids are all of one seat: `wseat` allows some only, `bseat` shuts some out. */
+function seatMayBid({ wseat, bseat }: BidRequest): boolean {
+  if (wseat !== undefined && wseat.length > 0 && !wseat.includes(SEAT)) return false
+  return bseat === undefined || !bseat.includes(SEAT)
 }
 
 /** Each once, in capitals. */
@@ -179,7 +188,7 @@ function answerIn(
     })
     const head =
       answer === ''
-        ? `{"id":${jsonText(request.id)},"cur":"${currency}","seatbid":[{"seat":"farthing","bid":[`
+        ? `{"id":${jsonText(request.id)},"cur":"${currency}","seatbid":[{"seat":"${SEAT}","bid":[`
         : `${answer},`
     // The whole answer is joined with the bid of the last impression: most requests have one.
     closed = i === imps.length - 1

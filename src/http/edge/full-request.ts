@@ -44,6 +44,7 @@ export function fullRequest(
       ...(placement?.badv ?? []),
       ...(publisher?.badv ?? []),
     ],
+    acat: request.acat ?? [],
     bcat: [...(request.bcat ?? []), ...(placement?.bcat ?? []), ...(publisher?.bcat ?? [])],
     battr: banner?.battr ?? [],
     sizes: sizes.flatMap(({ w, h }) => (w === undefined || h === undefined ? [] : [{ w, h }])),

@@ -93,6 +93,7 @@ export function handleServe(deps: AuctionDependencies, { request, peer }: EdgeRe
       categories: placement.categories,
       segments: [],
       badv: [...placement.badv, ...(publisher?.badv ?? [])],
+      acat: [],
       bcat: [...placement.bcat, ...(publisher?.bcat ?? [])],
       battr: [],
       sizes: [placement.format],
