@@ -173,7 +173,12 @@ async function books(eventId: string, adId: string): Promise<void> {
   await hold(200, 'GET', '/v1/ledger/balances')
   await hold(200, 'GET', '/v1/ledger/verify')
   const block = await blockOfTwo()
-  await hold(200, 'GET', '/v1/ledger/entries?limit=200')
+  const { items } = await hold(200, 'GET', '/v1/ledger/entries?limit=200')
+  const single = items.find((entry: Json) => entry.kind === 'deposit').id
+  expect((await hold(404, 'GET', `/v1/ledger/entries/${single}/charges`)).detail).toContain('is no block')
+  expect((await hold(404, 'GET', '/v1/ledger/entries/ent_zzz/charges')).detail).toBe(
+    'There is no such entry.',
+  )
   await hold(200, 'GET', `/v1/ledger/entries/${block}`)
   await hold(200, 'GET', `/v1/ledger/entries/${block}/charges`)
   const page = await hold(200, 'GET', `/v1/ledger/entries/${block}/charges?limit=1`)

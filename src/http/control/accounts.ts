@@ -23,7 +23,8 @@ export function keyRoutes(routes: Routes, deps: ControlDeps): void {
       summary: 'Make a key',
       description:
         'The key is shown once; a repeat under the same Idempotency-Key has `key: null`. ' +
-        'Advertiser and publisher keys need the `accountId` of theirs.',
+        'Advertiser and publisher keys need the `accountId` of theirs. An ingest key with one reports events of that ' +
+        "advertiser's ads, without one of all; a reader's key reads what its account may read, without one all.",
       roles: 'admin',
       body: bodies.keyBody,
       answer: { status: 201, description: 'The key', schema: answers.newKey },

@@ -157,7 +157,10 @@ function ledgerRoutes(routes: Routes, deps: ControlDeps): void {
       const { limit, cursor } = call.query.page()
       call.query.done()
       const charges = await deps.queries.entryCharges(call.param('id'))
-      if (charges === null) throw notThere('entry')
+      if (charges === null) {
+        if ((await deps.queries.entry(call.param('id'))) === null) throw notThere('entry')
+        throw new HttpProblem(404, 'This entry is no block of impressions: it has no list of charges.')
+      }
       // Whole where no page is asked for: the Merkle root is over all of them.
       if (!paged) return json(200, { ...charges, nextCursor: null })
       const from = Number(cursor ?? 0)

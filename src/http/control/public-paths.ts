@@ -101,7 +101,9 @@ export function describePublicPaths(app: OpenAPIHono): void {
     method: 'post',
     path: '/openrtb2/auction',
     summary: 'Ask for bids',
-    description: 'OpenRTB 2.6, gzip accepted. Unknown fields are ignored. Prices are decimal CPM.',
+    description:
+      'OpenRTB 2.6, gzip accepted. Unknown fields are ignored. Prices are decimal CPM. Several impressions of one ' +
+      'request get different campaigns, of different advertiser domains.',
     request: {
       body: { required: true, ...json({ ...object, description: 'BidRequest', example: BID_REQUEST }) },
     },
