@@ -1,4 +1,4 @@
-import { type CpmMicros, impressionCost, type Micros, micros } from '../core/money.ts'
+import { type CpmMicros, impressionCost, MICROS_MAX, type Micros, micros } from '../core/money.ts'
 import { availableMicros, type Balance, isUndecided } from './balance.ts'
 import { assertLink, type Link, netCharged, outWith, unspent } from './link.ts'
 import {
@@ -121,15 +121,18 @@ export function foldDays(budget: CampaignBudget, balance: Balance): void {
   }
 }
 
-/** What the parents would still grant to this day. Negative after a cap was cut below what is out. */
+/**
+ * What the parents would still grant to this day. Negative after a cap was cut below what is out. Totals only grow, with
+ * each grant and each charge: where one would not be exact any more, the day has had all that it gets.
+ */
 export function grantable(budget: CampaignBudget, day: DayBudget, balance: Balance): number {
   if (isUndecided(balance)) return 0
-  let room = availableMicros(balance)
-  if (budget.dailyCap !== null) room = Math.min(room, budget.dailyCap - outOn(day))
-  if (budget.totalCap !== null) {
-    room = Math.min(room, budget.totalCap - spentTotal(budget) - reservedTotal(budget))
-  }
-  return room
+  const room = Math.min(
+    availableMicros(balance),
+    MICROS_MAX - day.link.granted,
+    (budget.totalCap ?? MICROS_MAX) - spentTotal(budget) - reservedTotal(budget),
+  )
+  return budget.dailyCap === null ? room : Math.min(room, budget.dailyCap - outOn(day))
 }
 
 /** Reserves up to `wanted` more for the home's shard; returns what was granted. */
@@ -216,8 +219,13 @@ export function rebalance(budget: CampaignBudget, balance: Balance, now: number)
   }
 }
 
+/** Of leases in thousandths of a micro, that one price is exact. A click, or a thousand impressions, at nine million dollars. */
+export const PRICE_CHOSEN_MAX = Math.floor(MICROS_MAX / 1000)
+
 /** Why the money does not let the campaign be chosen. By what is spent: less than one price left is exhausted. */
 export function stopReason(budget: CampaignBudget, balance: Balance, now: number): StopReason {
+  // No lease holds it: it is kept and charged for what servers report, and never chosen.
+  if (budget.amount > PRICE_CHOSEN_MAX) return 'unfunded'
   const price = unitPrice(budget)
   if (budget.totalCap !== null && budget.totalCap - spentTotal(budget) < price) return 'exhausted'
   if (balance.balance + balance.credit < price) return 'unfunded'

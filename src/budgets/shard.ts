@@ -1,4 +1,4 @@
-import { type CpmMicros, impressionCost, type Micros, micros } from '../core/money.ts'
+import { type CpmMicros, impressionCost, MICROS_MAX, type Micros, micros } from '../core/money.ts'
 import { HOUR_MS } from '../core/time.ts'
 import { type Calibration, newCalibration, observeClick } from './calibration.ts'
 import { LAST_CLICK_MS } from './click-delay.ts'
@@ -106,7 +106,8 @@ export function reserveTarget(shard: Shard, day: ShardDay, now: number): Micros 
     if (isEmptyPool(day.clicks) || now >= day.end + LAST_CLICK_MS) delete day.clicks
     else reserved += heldForClicks(day.clicks, shard.calibration, cautionOf(day, now))
   }
-  return micros(Math.ceil(reserved / 1000))
+  // The margin of a few clicks at a very high price is more than there can be money.
+  return micros(Math.min(MICROS_MAX, Math.ceil(reserved / 1000)))
 }
 
 /** Falls over the last hours of the day. */

@@ -96,7 +96,8 @@ const time = z
 const bid = z.strictObject({
   model: z.enum(['cpc', 'cpm']),
   amountMicros: amountMicros.meta({
-    description: 'Micros of a click (cpc) or of a thousand impressions (cpm)',
+    description:
+      'Micros of a click (cpc) or of a thousand impressions (cpm); above 9007199254740 it is `unfunded`, whatever the balance',
   }),
 })
 

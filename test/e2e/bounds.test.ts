@@ -1,6 +1,6 @@
 /** Bounds of what comes from outside: a table with a row for each, at the wire. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { BROWSER, campaignBody, Installation, type Json, type Scene } from './installation.ts'
+import { BROWSER, campaignBody, DEPOSIT_MICROS, Installation, type Json, type Scene } from './installation.ts'
 
 const TEST_MS = 10_000
 /** Of all headers together, the address included. */
@@ -214,6 +214,42 @@ test(
     await Bun.sleep(600)
     expect((await farthing.browse(served.clickUrl)).status).toBe(302)
     expect(await farthing.chargeIn(served.impressionId, 'charged')).toMatchObject({ duplicates: 0 })
+  },
+  TEST_MS,
+)
+
+test(
+  'the highest price is taken, and neither chosen nor a fault: what it costs is charged as far as there is money',
+  async () => {
+    const most = Number.MAX_SAFE_INTEGER
+    const rich = await farthing.untouched(
+      { model: 'cpc', amountMicros: most },
+      { budget: { totalMicros: most } },
+    )
+    expect(rich.status).toBe('unfunded')
+    await farthing.must(201, 'POST', `/v1/advertisers/${rich.advertiserId}/deposits`, {
+      amountMicros: most - DEPOSIT_MICROS,
+    })
+    const serve = () => farthing.browse(`/serve?placement=${rich.placementId}&format=json`)
+    const timestamp = new Date().toISOString()
+    const report = (click_id: string) =>
+      farthing.must(202, 'POST', '/events/click', { click_id, ad_id: rich.adId, timestamp })
+    const statuses = new Set<number>()
+    for (let i = 0; i < 20; i++) {
+      statuses.add((await serve()).status)
+      await Bun.sleep(20)
+    }
+    expect([...statuses]).toEqual([204])
+    await report('dearest')
+    expect(await farthing.chargeIn('dearest', 'charged')).toMatchObject({ amountMicros: most })
+    await report('one more')
+    expect(await farthing.chargeIn('one more', 'rejected')).toMatchObject({ reason: 'budgetExhausted' })
+    // Taken back and charged again, the day's totals would not be exact.
+    await farthing.must(201, 'POST', '/v1/charges/dearest/refund', { reason: 'r' })
+    await report('again')
+    expect(await farthing.chargeIn('again', 'rejected')).toMatchObject({ reason: 'budgetExhausted' })
+    expect((await farthing.call('GET', '/readyz')).status).toBe(200)
+    expect(await farthing.must(200, 'GET', '/v1/ledger/verify')).toMatchObject({ ok: true, sumMicros: 0 })
   },
   TEST_MS,
 )
