@@ -40,6 +40,8 @@ const PAGES_IN_MEMORY_MAX = 4096
 export class Bits {
   private pages = new Map<number, Map<number, BitPage>>()
   private count = 0
+  /** By kind, the page that was asked for last: serials come nearly in order. */
+  private readonly latest: (BitPage | undefined)[] = []
   readonly dirty: BitPage[] = []
   /** Pages with nothing issued since are to be deleted by the store. Null where they are already. */
   forgottenBefore: number | null = null
@@ -67,6 +69,7 @@ export class Bits {
   /** Drops the pages with nothing issued since `floor`. What is in the store still is read as if it were gone. */
   forgetBefore(floor: number): void {
     this.floor = floor
+    this.latest.length = 0
     for (const [boot, pages] of this.pages) {
       for (const [key, page] of pages) {
         if (page.issuedUntil >= floor) continue
@@ -85,12 +88,21 @@ export class Bits {
     this.forgottenBefore = null
     if (this.count > PAGES_IN_MEMORY_MAX) {
       this.pages.clear()
+      this.latest.length = 0
       this.count = 0
     }
   }
 
-  private page(boot: number, kind: number, serial: number): BitPage {
+  private page(boot: number, kind: BitKind, serial: number): BitPage {
     const number = Math.floor(serial / PAGE_BITS)
+    const latest = this.latest[kind]
+    if (latest !== undefined && latest.page === number && latest.boot === boot) return latest
+    const page = this.pageOf(boot, kind, number)
+    this.latest[kind] = page
+    return page
+  }
+
+  private pageOf(boot: number, kind: BitKind, number: number): BitPage {
     // Serials have 36 bits, so page numbers have 21: kind and page fit one safe integer.
     const key = kind * 2 ** 21 + number
     let ofBoot = this.pages.get(boot)

@@ -56,19 +56,24 @@ export function canonicalJson(value: CanonicalValue): string {
 
 /** canonicalJson of an entry, by its fixed shape: no sorting, no walk over keys. */
 export function entryJcs(entry: ChainedEntry): string {
-  let postings = ''
-  for (const posting of entry.postings) {
-    if (postings !== '') postings += ','
-    postings += `{"account":${quoted(posting.account)},"amountMicros":${integer(posting.amountMicros)}}`
-  }
   let jcs = `{"at":${quoted(entry.at)}`
   if (entry.campaignId !== undefined) jcs += `,"campaignId":${quoted(entry.campaignId)}`
   jcs += `,"chain":${quoted(entry.chain)}`
   if (entry.chargesRoot !== undefined) jcs += `,"chargesRoot":${quoted(entry.chargesRoot)}`
   jcs += `,"currency":${quoted(entry.currency)}`
   if (entry.eventId !== undefined) jcs += `,"eventId":${quoted(entry.eventId)}`
-  jcs += `,"id":${quoted(entry.id)},"kind":${quoted(entry.kind)},"postings":[${postings}]`
+  jcs += `,"id":${quoted(entry.id)},"kind":${quoted(entry.kind)},"postings":[${postingsJcs(entry.postings)}]`
   return `${jcs},"prevHash":${quoted(entry.prevHash)},"sequence":${integer(entry.sequence)}}`
+}
+
+/** The items of an entry's list of postings. */
+export function postingsJcs(postings: readonly ChainedPosting[]): string {
+  let jcs = ''
+  for (const posting of postings) {
+    if (jcs !== '') jcs += ','
+    jcs += `{"account":${quoted(posting.account)},"amountMicros":${integer(posting.amountMicros)}}`
+  }
+  return jcs
 }
 
 const HASH_BYTES = 32
@@ -92,7 +97,7 @@ export function entryHash(prevHash: string, jcs: string): string {
 const PLAIN = /^[ !#-[\]-~]*$/
 
 /** JSON.stringify escapes as section 3.2.2.2 asks; a lone surrogate has no UTF-8, so nobody could hash it alike. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   if (PLAIN.test(text)) return `"${text}"`
   assert(text.isWellFormed(), 'no canonical JSON of a lone surrogate')
   return JSON.stringify(text)

@@ -4,7 +4,7 @@ import { Reason } from '../records/reasons.ts'
 import type { TokenBody } from '../records/token-body.ts'
 import { BitKind } from './bits.ts'
 import { FUTURE_MS, impressionText, TOO_SOON_MS } from './decide-impression.ts'
-import { addEntry } from './ledger.ts'
+import { addCharge } from './ledger.ts'
 import { budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
 import { countRefused, rollup } from './rollup.ts'
@@ -86,8 +86,7 @@ export function settleClick(turn: Turn, token: TokenBody, payload: DataView, at:
   changes.touchBudget(partition, token.campaign)
   changes.touchBalance(partition.number, money.advertiser)
   const publisherAmount = shareOf(amount, token.sharePpm)
-  addEntry(turn, {
-    kind: 1,
+  addCharge(turn, {
     event: impressionText(payload, at),
     eventSecond: Math.floor(token.impression.chosenAt / 1000),
     advertiser: money.advertiser,
@@ -102,7 +101,6 @@ export function settleClick(turn: Turn, token: TokenBody, payload: DataView, at:
     receivedAt: turn.receivedAt,
     country: token.country,
     device: token.device,
-    note: null,
   })
   const row = rollup(turn, token, turn.receivedAt)
   row.clicks++

@@ -4,7 +4,7 @@ import { cpmMicros, impressionCost, micros, shareOf } from '../core/money.ts'
 import type { IngestedFacts } from '../records/ingested.ts'
 import { Reason } from '../records/reasons.ts'
 import type { RollupRow } from './changes.ts'
-import { addEntry } from './ledger.ts'
+import { addCharge } from './ledger.ts'
 import { budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
 import { countRefused, rollup } from './rollup.ts'
@@ -40,8 +40,7 @@ export function decideIngested(turn: Turn, event: Ingested): void {
     changes.touchBalance(partition.number, money.advertiser)
     const publisherAmount = shareOf(cost.cost, event.sharePpm)
     const { eventId } = event
-    addEntry(turn, {
-      kind: 1,
+    addCharge(turn, {
       event: eventId,
       eventSecond: hash32(eventId),
       advertiser: money.advertiser,
@@ -57,7 +56,6 @@ export function decideIngested(turn: Turn, event: Ingested): void {
       receivedAt: Math.max(day.start, Math.min(event.timestamp, day.end - 1)),
       country: event.country,
       device: event.device,
-      note: null,
     })
     row.charges++
     row.spend += cost.cost

@@ -10,11 +10,12 @@ export class Statements {
 
   /** How many rows it changed. */
   run(sql: string, values: Value[]): number {
-    return this.statement(sql).run(...values).changes
+    // The list as it is: to spread it took a tenth of a row's insert.
+    return this.statement(sql).run(values).changes
   }
 
   all<T>(sql: string, values: Value[]): T[] {
-    return this.statement(sql).all(...values) as T[]
+    return this.statement(sql).all(values) as T[]
   }
 
   first<T>(sql: string, values: Value[]): T | null {
