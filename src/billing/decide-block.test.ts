@@ -161,12 +161,12 @@ describe('a block', () => {
 
 test('a refund of an impression that is reserved closes its block first', async () => {
   const [first] = await decided(3)
-  await world.command('refund', null, { eventId: first, reason: 'a mistake', amountMicros: 400 })
+  await world.command('refund', of.campaign, { eventId: first, reason: 'a mistake', amountMicros: 400 })
   const kinds = world.store.all<{ kind: number }>('SELECT kind FROM entry ORDER BY number', [])
   expect(kinds.map(({ kind }) => kind)).toEqual([4, 2, 3])
   // A charge that is an entry leaves the open block alone.
   await decided(1)
-  await world.command('refund', null, { eventId: first, reason: 'the rest' })
+  await world.command('refund', of.campaign, { eventId: first, reason: 'the rest' })
   expect(sizes()).toEqual([3])
 })
 
@@ -183,7 +183,7 @@ test('a refund finds the block of its impression, however late that closed and w
     await decided(2)
   }
   const refunds = () => world.count('entry WHERE kind = 3')
-  await world.command('refund', null, { eventId: first, reason: 'a mistake' })
+  await world.command('refund', of.campaign, { eventId: first, reason: 'a mistake' })
   expect(refunds()).toBe(1)
 })
 

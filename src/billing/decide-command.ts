@@ -36,7 +36,11 @@ export interface ChargeFacts {
   readonly device: number
 }
 
-export type FindCharge = (eventId: string) => ChargeFacts | null
+/**
+ * Of one campaign: a click and an impression that servers report under one id may be of two, and what another partition
+ * has committed by now is another in a replay.
+ */
+export type FindCharge = (eventId: string, campaign: number) => ChargeFacts | null
 
 /** Decides an edit or a movement of money, and gives the answer that the API will give. */
 export function decideCommand(turn: Turn, command: Command, findCharge: FindCharge): CommandOutcome {
@@ -192,7 +196,7 @@ function decideDeposit(turn: Turn, command: Command): Outcome<CommandOutcome> {
 function decideRefund(turn: Turn, command: Command, findCharge: FindCharge): Outcome<CommandOutcome> {
   const { partition, changes } = turn
   const body = command.body as { eventId: string; reason: string; amountMicros?: number }
-  const charge = findCharge(body.eventId)
+  const charge = findCharge(body.eventId, command.target ?? 0)
   if (charge === null) return refused(404, 'There is no such charge.')
   const left = charge.amountMicros - charge.refundedMicros
   const amount = body.amountMicros ?? left

@@ -209,6 +209,33 @@ describe('ingested clicks', () => {
   })
 })
 
+test('a click and an impression under one id, of two campaigns, are each refunded as what they were charged', async () => {
+  const clicked = await world.campaign(250_000)
+  const seen = await world.campaign(1_000_000, 10_000_000, 'cpm')
+  for (const event of [reported(seen, 'same'), reported(clicked, 'same')]) {
+    const buffer = new RecordBuffer()
+    const bytes = ingestedBytes(
+      { ...event, type: event.campaign === seen.campaign ? 'impression' : 'click' },
+      world.now,
+    )
+    const at = buffer.begin(RecordKind.ingestedEvents, 1, world.now, bytes.length)
+    buffer.payloadBytes().set(bytes, at)
+    await world.append(buffer)
+    await world.drain()
+    await world.pass(1100)
+  }
+  expect(charges()).toBe(2)
+  for (const [of, amountMicros] of [
+    [clicked, 250_000],
+    [seen, 1000],
+  ] as const) {
+    const refund = await world.command('refund', of.campaign, { eventId: 'same', reason: 'r' })
+    expect(refund).toMatchObject({ amountMicros, refundedMicros: amountMicros })
+    const again = world.command('refund', of.campaign, { eventId: 'same', reason: 'r' })
+    await expect(again).rejects.toThrow('refused')
+  }
+})
+
 /** A day in some thousand passes of a store on disk: no second of it is waited for, but all of it is work. */
 const DAY_OF_PASSES_MS = 60_000
 

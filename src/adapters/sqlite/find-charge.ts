@@ -23,12 +23,12 @@ interface StoredEntry {
   isReserved?: boolean
 }
 
-/** The charge of an event and what was refunded of it, the decisions of the batch under way included. */
+/** The campaign's charge of an event and what was refunded of it, the decisions of the batch under way included. */
 export function findCharge(
   statements: Statements,
   partitions: readonly Partition[],
   changes: Changes,
-  eventId: string,
+  { eventId, campaign }: { readonly eventId: string; readonly campaign: number },
 ): ChargeFacts | null {
   const uuid = parseUuid(eventId)
   const key = uuid === null ? null : readImpressionKey(new DataView(uuid.buffer), 0)
@@ -38,15 +38,15 @@ export function findCharge(
   const stored = statements
     .all<StoredEntry>(
       `SELECT kind, event_second, received_at, amount, publisher_amount, campaign, ad, publisher, placement, country, device
-       FROM entry WHERE event_second IN (?, ?) AND event = ?`,
-      [second, hash, eventId],
+       FROM entry WHERE event_second IN (?, ?) AND event = ? AND campaign = ? ORDER BY number`,
+      [second, hash, eventId, campaign],
     )
-    .concat(changes.entries.filter(row => row.event === eventId).map(asStored))
+    .concat(changes.entries.filter(row => row.event === eventId && row.campaign === campaign).map(asStored))
   let charge = stored.find(row => row.kind === EntryKind.charge) ?? null
   if (charge === null && key !== null) {
     charge = chargedImpression(statements, partitions[key.partition], changes, uuid!, key.chosenAt)
   }
-  if (charge === null) return null
+  if (charge === null || charge.campaign !== campaign) return null
   const eventSecond = charge.event_second ?? second
   const isIngested = key === null || (eventSecond === hash && eventSecond !== second)
   const refunds = stored.filter(row => row.kind === EntryKind.refund)

@@ -153,7 +153,8 @@ export class SqliteStore {
   /** What decisions read of committed state, and of the batch under way. */
   lookups(partitions: readonly Partition[], changes: Changes): Lookups {
     return {
-      findCharge: eventId => findCharge(this.statements, partitions, changes, eventId),
+      findCharge: (eventId, campaign) =>
+        findCharge(this.statements, partitions, changes, { eventId, campaign }),
       findClaim: name => this.claim(name),
       claimIngested: (partition, events, from, count, nowSecond) => {
         const ids = this.ingestedIds(partition)
