@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { EntryKind } from '../../billing/entry.ts'
 import { EventKind } from '../../billing/transition.ts'
 import { hash32 } from '../../core/bytes.ts'
+import { micros } from '../../core/money.ts'
 import { rfc3339 } from '../../core/time.ts'
 import { Reason } from '../../records/reasons.ts'
 import { ADVERTISER, CAMPAIGN, impression, NOW, shownItem, TestStore } from './queries-test-store.ts'
@@ -207,4 +208,20 @@ test('an event that its campaign does not pay for is no charge', async () => {
   store.insert('repeat', { event: event.id, kind: EventKind.click, count: 2 })
   expect(await store.queries.charge('both')).toMatchObject({ state: 'charged', duplicates: 2 })
   expect(await states('both')).toEqual(['reserved', 'charged'])
+})
+
+test('of a click and an impression under one id, of two campaigns, the refunds of one are not the other’s', async () => {
+  isCpc()
+  const event = { id: 'both', second: hash32('both') }
+  store.charge(0, NOW, event)
+  const another = {
+    campaign: 9 * 256,
+    ad: 9 * 256,
+    event: event.id,
+    eventSecond: event.second,
+    amount: micros(7),
+  }
+  store.entry(1, { ...another, kind: EntryKind.charge, at: NOW })
+  store.entry(1, { ...another, kind: EntryKind.refund, at: NOW + 1 })
+  expect(await store.queries.charge('both')).toMatchObject({ state: 'charged', refundedMicros: 0 })
 })

@@ -76,13 +76,14 @@ function readCharge(store: ReadStore, eventId: string) {
     uuid === null || key === null || entries.some(({ kind }) => kind === EntryKind.charge)
       ? null
       : chargedImpression(store, key.partition, uuid, key.chosenAt)
-  // The ids of ingested clicks and impressions may be the same text: only what the campaign pays for is its charge.
+  // The ids of ingested clicks and impressions may be the same text: only what the campaign pays for is its charge, and
+  // of two campaigns that of the first.
   const campaign = (entries[0] ?? transitions[0] ?? shown?.item)?.campaign
   if (campaign === undefined) return null
   const billable = billableKind(store, campaign)
   const facts = factsOf(
-    entries,
-    transitions.filter(({ kind }) => billable === null || kind === billable),
+    entries.filter(entry => entry.campaign === campaign),
+    transitions.filter(of => of.campaign === campaign && (billable === null || of.kind === billable)),
     shown,
   )
   if (facts === null) return null
