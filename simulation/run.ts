@@ -34,9 +34,9 @@ export interface Hooks {
 /** Between two steps progress is told and samples are taken: both only read, so that the run is the same without them. */
 const STEPS = 192
 const DRAIN_STEPS = 60
-/** Of a fleet there are gigabytes: the collector would let as much again pile up. Once in so many steps. */
-const COLLECT_STEPS = 6
-const FLEET_CAMPAIGNS = 10_000
+/** Of a fleet there are gigabytes, and the collector would let as much again pile up: no more than this, beside a small run's. */
+const GARBAGE_SHARE = 0.3
+const GARBAGE_BYTES = 2 ** 28
 /** Of the work of a run, about. */
 const DRAIN_SHARE = 0.1
 
@@ -45,13 +45,17 @@ export function runJob(job: Job, hooks: Hooks = {}): Outcome & Seen {
   const world = new World(scenarioOf(job), job.seed, hooks.watch ?? null)
   const samples = hooks.samples === true ? new Samples(world) : null
   let breach: BreachFound | null = null
+  let kept = process.memoryUsage.rss()
   try {
     for (let step = 1; step <= STEPS + DRAIN_STEPS; step++) {
       const share = Math.min(1, step / STEPS)
       const drained = Math.max(0, step - STEPS) / DRAIN_STEPS
       world.runUntil(world.start + (world.end - world.start) * share + (world.drained - world.end) * drained)
       if (step <= STEPS) samples?.take()
-      if (world.market.campaigns.length >= FLEET_CAMPAIGNS && step % COLLECT_STEPS === 0) Bun.gc(true)
+      if (process.memoryUsage.rss() > kept * (1 + GARBAGE_SHARE) + GARBAGE_BYTES) {
+        Bun.gc(true)
+        kept = process.memoryUsage.rss()
+      }
       if (step === STEPS + DRAIN_STEPS) world.auditor.checkDrained(world.workers)
       hooks.onProgress?.(share * (1 - DRAIN_SHARE) + drained * DRAIN_SHARE, world.auditor.events.charges)
     }

@@ -26,7 +26,8 @@ export interface NodeLease {
   closed: boolean
   dayStart: number
   dayEnd: number
-  changedAt: number
+  /** When the first ask was sent that told its totals as they are; infinity where none has. */
+  toldAt: number
   chosenAt: number
   /** When more was granted last. */
   grantedAt: number
@@ -40,6 +41,7 @@ export const CLOSED_AFTER_MS = 1000
 export const STOP_EARLY_MS = 250
 /** Where money is scarce, what lies unused for so long goes back: before the lease ends. */
 const IDLE_MS = 3000
+const UNTOLD = Number.POSITIVE_INFINITY
 
 /** What a node holds of one partition. */
 interface Line {
@@ -86,7 +88,7 @@ export class NodeLeases {
     if (askSentAt !== null && askSentAt > line.renewedAt) {
       line.renewedAt = askSentAt
       line.validMs = grant.validMs
-      for (const lease of line.untold) if (lease.changedAt < askSentAt) line.untold.delete(lease)
+      for (const lease of line.untold) if (lease.toldAt <= askSentAt) line.untold.delete(lease)
     }
     const changed = grant.shards.map(said => {
       const lease = this.leaseOf(grant.partition, said.campaign, said.shard)
@@ -95,7 +97,7 @@ export class NodeLeases {
         lease.grantedAt = now
       }
       const voided = said.voidThousandths - lease.returned - lease.chosen
-      if (voided > 0) giveBack(line, lease, voided, now)
+      if (voided > 0) giveBack(line, lease, voided)
       lease.pacing = said.pacing
       lease.stopped = said.stopped
       lease.scarce = said.scarce
@@ -115,7 +117,7 @@ export class NodeLeases {
     lease.impressions += impressions
     lease.chosen += thousandths
     lease.variance += variance
-    lease.changedAt = now
+    lease.toldAt = UNTOLD
     lease.chosenAt = now
     line.news = true
     line.untold.add(lease)
@@ -179,7 +181,7 @@ export class NodeLeases {
         if (!lease.stopped && now - Math.max(lease.chosenAt, lease.grantedAt) < IDLE_MS) continue
         line.returning.delete(lease)
         if (unused <= 0) continue
-        giveBack(line, lease, unused, now)
+        giveBack(line, lease, unused)
         changed.push(lease)
       }
     }
@@ -195,6 +197,8 @@ export class NodeLeases {
     for (let partition = 0; partition < this.lines.length; partition++) {
       const line = this.lines[partition]!
       if (!line.news && now - line.askedAt < this.heartbeatMs) continue
+      // Of two asks at the same time an answer does not say which of them was heard.
+      const toldAt = now > line.askedAt ? now : UNTOLD
       line.askedAt = now
       line.news = false
       const { epoch, term, heard } = line
@@ -205,7 +209,10 @@ export class NodeLeases {
         term,
         sentAt: now,
         heard,
-        shards: [...line.untold].map(totalsOf),
+        shards: Array.from(line.untold, lease => {
+          lease.toldAt = Math.min(lease.toldAt, toldAt)
+          return totalsOf(lease)
+        }),
       })
     }
     return asks
@@ -224,9 +231,9 @@ export function timeOfChoice(
   return Math.max(wallClock, day.dayStart)
 }
 
-function giveBack(line: Line, lease: NodeLease, thousandths: number, now: number): void {
+function giveBack(line: Line, lease: NodeLease, thousandths: number): void {
   lease.returned += thousandths
-  lease.changedAt = now
+  lease.toldAt = UNTOLD
   line.news = true
   line.untold.add(lease)
 }
@@ -263,7 +270,7 @@ function newLease(partition: number, campaign: number, shard: number): NodeLease
     closed: false,
     dayStart: Number.NEGATIVE_INFINITY,
     dayEnd: Number.POSITIVE_INFINITY,
-    changedAt: Number.NEGATIVE_INFINITY,
+    toldAt: UNTOLD,
     chosenAt: Number.NEGATIVE_INFINITY,
     grantedAt: Number.NEGATIVE_INFINITY,
   }
@@ -283,8 +290,8 @@ function beginEpoch(line: Line, { epoch, term }: LeaseGrant, now: number): void 
     clear(lease)
     if (hasEnded || inHand === 0) continue
     lease.dropped = inHand
-    // Later than the ask that is answered here, which was meant for the old treasury.
-    lease.changedAt = now
+    // The ask that is answered here was meant for the old treasury, and has not told it.
+    lease.toldAt = UNTOLD
     line.untold.add(lease)
     line.news = true
   }
