@@ -16,7 +16,11 @@ const CAMPAIGNS_EACH = 4
 const ADS_EACH = 4
 const PRICE_MICROS = 10_000
 const DEPOSIT_MICROS = 1_000_000_000_000
-const STEADY_PER_SECOND = 40_000
+/**
+ * Above the 40,000 that are to be charged in each second: what is charged cannot come to more than what is sent, and
+ * begins later. All of the run counts, its start and what is not charged at its end too.
+ */
+const STEADY_PER_SECOND = 42_000
 /** Clicks that warm the code up. */
 const WARM = 30_000
 /** Clicks sooner than this after their impression would be refused. */

@@ -51,6 +51,33 @@ test('an impression is in the log when the pixel is answered, and the pixel is n
   expect(world.counter('impressions')).toBe(1)
 })
 
+test('a click and an impression are answered once the log has them, not before', async () => {
+  const log = new MemoryLog(PARTITIONS, { now: () => NOW })
+  const append = log.append.bind(log)
+  const onDisk = Promise.withResolvers<void>()
+  log.append = async records => {
+    await onDisk.promise
+    await append(records)
+  }
+  const world = new TestEdge([plainCampaign(1)], log)
+  const { ext, crid } = offer(world)
+  const answered: number[] = []
+  const answers = [
+    handleImpression(world.edge, get(ext.farthing.impressionUrl)),
+    handleClick(world.edge, get(ext.farthing.clickUrl)),
+    handleClick(world.edge, get(`${PUBLIC_URL}/click?adId=${crid}`)),
+  ].map(async answer => {
+    const { status } = await answer
+    answered.push(status)
+  })
+  await new Promise(resolve => setImmediate(resolve))
+  expect(answered).toEqual([])
+  onDisk.resolve()
+  await Promise.all(answers)
+  expect(answered.toSorted()).toEqual([200, 302, 302])
+  expect(world.records()).toHaveLength(3)
+})
+
 test('a click is in the log when it is redirected to the landing page, its macros filled in', async () => {
   const campaign = plainCampaign(1, {
     ads: [

@@ -43,14 +43,13 @@ export function handleImpression(deps: EdgeDependencies, seen: EdgeRequest): Res
   const { counters } = deps
   const { url } = seen.request
   const body = openToken(deps, url)
-  const pixel = new Response(PIXEL, { headers: PIXEL_HEADERS })
   if (body === null) {
     counters.add('forged')
-    return pixel
+    return pixel()
   }
-  if (isForgotten(deps, body)) return pixel
+  if (isForgotten(deps, body)) return pixel()
   counters.add('impressions')
-  if (isShed(deps)) return pixel
+  if (isShed(deps)) return pixel()
   append(deps, seen, body, RecordKind.impression, parameter(url, 'b') === '1')
   // A `burl` is answered to the exchange that pays by it: what was acknowledged must not be lost with this process.
   return afterRecord(deps, pixel)
@@ -75,7 +74,7 @@ export function handleClick(deps: EdgeDependencies, seen: EdgeRequest): Response
   counters.add('clicks')
   if (isShed(deps)) return redirect(location)
   append(deps, seen, body, RecordKind.click, false)
-  return afterRecord(deps, redirect(location))
+  return afterRecord(deps, () => redirect(location))
 }
 
 function unsignedClick(deps: EdgeDependencies, id: string): Response | Promise<Response> {
@@ -83,10 +82,10 @@ function unsignedClick(deps: EdgeDependencies, id: string): Response | Promise<R
   const facts = ad === null ? null : deps.ad(ad)
   if (ad === null || facts === null) return problemResponse(404, 'There is no such ad.')
   deps.counters.add('unsignedClicks')
-  const answer = redirect(landingPage(facts.landingUrl, { token: null, campaign: facts.campaign, ad }))
-  if (isShed(deps)) return answer
+  const location = landingPage(facts.landingUrl, { token: null, campaign: facts.campaign, ad })
+  if (isShed(deps)) return redirect(location)
   deps.log.buffer.json(RecordKind.unsignedClick, partitionOf(facts.campaign), deps.clock.now(), { ad })
-  return afterRecord(deps, answer)
+  return afterRecord(deps, () => redirect(location))
 }
 
 /**
@@ -109,16 +108,18 @@ function isShed({ log, counters }: EdgeDependencies): boolean {
 
 /**
  * Answers once the record is on disk. Where the disk is full or the log away, people still reach the page that they
- * asked for, what they did is counted as lost, and never billed.
+ * asked for, what they did is counted as lost, and never billed. The answer is made then, not before: what waits is
+ * less, and the collector does not meet it.
  */
-function afterRecord({ log, counters }: EdgeDependencies, response: Response): Promise<Response> {
-  return log.flushed().then(
-    () => response,
-    () => {
-      counters.add('lost')
-      return response
-    },
-  )
+function afterRecord({ log, counters }: EdgeDependencies, answer: () => Response): Promise<Response> {
+  return log.flushed().then(answer, () => {
+    counters.add('lost')
+    return answer()
+  })
+}
+
+function pixel(): Response {
+  return new Response(PIXEL, { headers: PIXEL_HEADERS })
 }
 
 function redirect(location: string): Response {
