@@ -1,5 +1,5 @@
 import { unspent } from '../../src/budgets/link.ts'
-import { dayAt, reserveTarget, type ShardDay, unitPrice } from '../../src/budgets/shard.ts'
+import { dayAt, leasableMicros, reserveTarget, type ShardDay, unitPrice } from '../../src/budgets/shard.ts'
 import type { ShardView } from '../../src/budgets/shard-view.ts'
 import { freeWithoutHolds } from './breakages.ts'
 import type { Held } from './held.ts'
@@ -27,5 +27,11 @@ export function viewOf(held: Held, world: World): ShardView {
 function grantable({ shard }: Held, day: ShardDay, world: World): number {
   if (unspent(day.link) < unitPrice(shard)) return 0
   if (world.breakage === 'holds-forgotten') return freeWithoutHolds(day)
-  return Math.max(0, unspent(day.link) - reserveTarget(shard, day, world.events.now))
+  const { now } = world.events
+  // Holds lapse first.
+  const reserved = reserveTarget(shard, day, now)
+  return Math.min(
+    Math.max(0, unspent(day.link) - reserved),
+    leasableMicros(shard, day, unspent(day.link), now),
+  )
 }

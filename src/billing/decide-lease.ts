@@ -41,6 +41,7 @@ export function decideLeaseTaken(turn: Turn, record: LeaseTakenRecord): void {
         granted = takeLease(money.budget, day, money.balance, {
           epoch: record.epoch,
           amountMicros: lease.amountMicros,
+          now: partition.head.time,
         })
       }
     }
@@ -104,7 +105,7 @@ export function sweepReserves(turn: Turn): void {
       changes.touchBalance(partition.number, money.advertiser)
     }
     if (isOver) reserving.delete(campaign)
-    const endsAt = isOver ? Number.POSITIVE_INFINITY : settledUntil(money.budget)
+    const endsAt = isOver ? Number.POSITIVE_INFINITY : settledUntil(money.budget, head.time)
     if (endsAt <= head.time) continue
     unsettled.delete(campaign)
     partition.leasesEndAt = Math.min(partition.leasesEndAt, endsAt)

@@ -1,5 +1,5 @@
 import { availableMicros } from '../budgets/balance.ts'
-import { grantable } from '../budgets/budget.ts'
+import { grantable, leasable } from '../budgets/budget.ts'
 import { EvenPlans } from '../budgets/even-plans.ts'
 import { unspent } from '../budgets/link.ts'
 import { dayAt, unitPrice } from '../budgets/shard.ts'
@@ -138,9 +138,9 @@ export class Treasuries {
       return { ...view, grantableMicros: 0, pacing: 1, dayStart: now, dayEnd: Number.POSITIVE_INFINITY }
     }
     const { allowance, factor } = this.plans.paceOf(number, campaign, budget, day, now)
-    const room = grantable(budget, day, balance)
+    const room = leasable(budget, day, balance, now)
     // What pays for no further event is not worth choosing for.
-    const pays = unspent(day.link) + room >= unitPrice(budget)
+    const pays = unspent(day.link) + grantable(budget, day, balance) >= unitPrice(budget)
     return {
       ...view,
       grantableMicros: pays ? Math.min(room, allowance) : 0,

@@ -3,6 +3,7 @@ import { MICROS_MAX, micros } from '../core/money.ts'
 import { newBalance } from './balance.ts'
 import {
   charge,
+  leasable,
   newBudget,
   newDay,
   PRICE_CHOSEN_MAX,
@@ -23,7 +24,7 @@ test.each(['totalCap', 'dailyCap'] as const)('money leased before a %s was cut d
   balance.balance = micros(5000)
   const day = newDay(budget, DAY)!
   budget.days.push(day)
-  takeLease(budget, day, balance, { epoch: 1, amountMicros: 1000 })
+  takeLease(budget, day, balance, { epoch: 1, amountMicros: 1000, now: 0 })
   expect(charge(budget, day, balance, micros(100))).toBe(true)
   budget[cap] = micros(250)
   expect([1, 2, 3].map(() => charge(budget, day, balance, micros(100)))).toEqual([true, false, false])
@@ -42,7 +43,7 @@ function rich(amount: number) {
 
 test('what is held for the clicks of the dearest ad is never more than a number can be', () => {
   const { budget, balance, day } = rich(PRICE_CHOSEN_MAX)
-  takeLease(budget, day, balance, { epoch: 1, amountMicros: MICROS_MAX })
+  takeLease(budget, day, balance, { epoch: 1, amountMicros: MICROS_MAX, now: 0 })
   const chosenThousandths = 1e16
   const variance = (PRICE_CHOSEN_MAX * 1000) ** 2 * 1000
   reportChosen(budget, day, { epoch: 1, chosenThousandths, variance }, 0)
@@ -63,7 +64,7 @@ test('a charge beyond the totals that a number can hold is not made, and what wa
 test('grants and returns of a day add up to no more than a number can hold', () => {
   const { budget, balance, day } = rich(PRICE_CHOSEN_MAX)
   for (let epoch = 1; epoch < 10; epoch++) {
-    takeLease(budget, day, balance, { epoch, amountMicros: Math.floor(MICROS_MAX / 2) })
+    takeLease(budget, day, balance, { epoch, amountMicros: Math.floor(MICROS_MAX / 2), now: 0 })
     day.leaseLeft = 0
     rebalance(budget, balance, 0)
   }
@@ -81,4 +82,24 @@ test('a campaign whose price no lease holds is not chosen, however much money th
     'unfunded',
     'unfunded',
   ])
+})
+
+test('the home leases a cpc campaign only so much that the clicks of it fit with their margin, and reserves that', () => {
+  const budget = newBudget({
+    model: 'cpc',
+    amount: 100,
+    totalCap: null,
+    dailyCap: micros(1000),
+    timeZone: 'UTC',
+  })
+  const balance = newBalance(micros(0))
+  balance.balance = micros(5000)
+  const day = newDay(budget, DAY)!
+  budget.days.push(day)
+  const granted = takeLease(budget, day, balance, { epoch: 1, amountMicros: 1000, now: 0 })
+  expect(granted).toBeGreaterThan(300)
+  expect(granted).toBeLessThan(700)
+  rebalance(budget, balance, 0)
+  expect(Math.abs(balance.reserved - 1000)).toBeLessThan(3)
+  expect(leasable(budget, day, balance, 0)).toBeLessThan(3)
 })

@@ -6,6 +6,7 @@ import {
   dayAt,
   endLease,
   giveBack,
+  leasableMicros,
   newShard,
   newShardDay,
   openEpoch,
@@ -196,15 +197,23 @@ export function refund(budget: CampaignBudget, balance: Balance, chargedAt: numb
   } else refundDay(day, amount)
 }
 
+/** What the home's shard could lease, from what its parents would still grant to the day. Looks only. */
+export function leasable(budget: CampaignBudget, day: DayBudget, balance: Balance, now: number): number {
+  const room = grantable(budget, day, balance)
+  if (budget.model === 'cpm') return room
+  return Math.min(room, leasableMicros(budget, day, unspent(day.link) + room, now))
+}
+
 /** Leases money for choosing, under the treasury's epoch. Returns the micros that were granted. */
 export function takeLease(
   budget: CampaignBudget,
   day: DayBudget,
   balance: Balance,
-  lease: { readonly epoch: number; readonly amountMicros: number },
+  lease: { readonly epoch: number; readonly amountMicros: number; readonly now: number },
 ): Micros {
   if (budget.epoch !== lease.epoch) openEpoch(budget, lease.epoch, 0, 0)
-  const granted = reserve(budget, day, balance, lease.amountMicros)
+  const wanted = Math.min(lease.amountMicros, leasable(budget, day, balance, lease.now))
+  const granted = reserve(budget, day, balance, wanted)
   day.leaseLeft += granted * 1000
   return granted
 }

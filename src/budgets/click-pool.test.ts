@@ -1,12 +1,22 @@
 import { describe, expect, test } from 'bun:test'
 import { MINUTE_MS } from '../core/time.ts'
 import { clickRateFactor, marginDeviations, newCalibration, observeClick } from './calibration.ts'
-import { addToPool, decayPool, heldForClicks, isEmptyPool, newClickPool } from './click-pool.ts'
+import {
+  addToPool,
+  type ClickPool,
+  decayPool,
+  heldForClicks,
+  isEmptyPool,
+  newClickPool,
+} from './click-pool.ts'
 
 const NOON = Date.parse('2026-11-25T12:00:00.000Z')
 const PRICE = 100_000
 /** One click expected, thousandths of a micro. */
 const CLICK = PRICE * 1000
+
+const held = (pool: ClickPool, caution: number, leased = 0) =>
+  heldForClicks({ pool, calibration: undefined, leased: leased * CLICK, price: CLICK, caution }) / CLICK
 
 function pooled(clicks: number) {
   const calibration = newCalibration()
@@ -20,14 +30,14 @@ describe('a pool of clicks to come', () => {
     const { pool, calibration } = pooled(100)
     const at = (minutes: number) => {
       decayPool(pool, NOON + minutes * MINUTE_MS, calibration)
-      return heldForClicks(pool, undefined, 0) / CLICK
+      return held(pool, 0)
     }
     expect(at(0)).toBe(100)
     // All of the first minute still count at its end: half of the fast ones come in each one after.
     expect(at(1)).toBeCloseTo(100, 6)
     expect(at(2)).toBeCloseTo(35 + 29.7, 1)
     expect(at(61)).toBeCloseTo(15, 1)
-    expect(heldForClicks(pool, undefined, 1)).toBeGreaterThan(heldForClicks(pool, undefined, 0))
+    expect(held(pool, 1)).toBeGreaterThan(held(pool, 0))
     expect(at(24 * 60)).toBeLessThan(0.01)
     expect(at(3 * 24 * 60)).toBe(0)
     expect(isEmptyPool(pool)).toBe(true)

@@ -80,17 +80,51 @@ export function isEmptyPool(pool: ClickPool): boolean {
   return pool.fresh === 0 && pool.fast === 0 && pool.slow === 0
 }
 
+/** Clicks of a campaign and day that are out: those of chosen impressions, and those that what is leased may be chosen for. */
+export interface ClicksOut {
+  /** Undefined where nothing was chosen. */
+  readonly pool: ClickPool | undefined
+  readonly calibration: Calibration | undefined
+  /** What nodes may choose with, at the predicted rate. */
+  readonly leased: number
+  readonly price: number
+  /** 0 to 1, the part of the margin that is held: towards the end of its day, money held back is lost as surely as a click given away. */
+  readonly caution: number
+}
+
+/** What the clicks may still cost. The rate is corrected by what came of earlier predictions. */
+export function heldForClicks(out: ClicksOut): number {
+  const { expected, variance } = expectedOf(out)
+  return Math.ceil(expected + out.caution * marginDeviations(out.calibration) * Math.sqrt(variance))
+}
+
 /**
- * What the pool may still cost. The rate is corrected by what came of earlier predictions. `caution`, 0 to 1, is the part of
- * the margin that is held: towards the end of its day, money held back is lost as surely as a click given away.
+ * How much more may be leased of `money`, which is all that there is for what is out, so that the clicks of that still fit
+ * with their margin. What is leased is chosen within seconds: were the margin held from then on, it would be gone already.
  */
-export function heldForClicks(
-  pool: ClickPool,
-  calibration: Calibration | undefined,
-  caution: number,
-): number {
+export function leasableForClicks(out: ClicksOut, money: number): number {
+  const { expected, variance } = expectedOf(out)
+  const deviations = (out.caution * marginDeviations(out.calibration)) ** 2
+  // With x more: expected + x + sqrt(deviations * (variance + x * price)) = money. A quadratic in what is then expected.
+  const half = (deviations * out.price) / 2
+  const root = Math.sqrt(Math.max(0, half ** 2 + deviations * (variance + out.price * (money - expected))))
+  return Math.max(0, Math.floor((money - expected + half - root) / leaseFactor(out.calibration)))
+}
+
+function expectedOf({ pool, calibration, leased, price }: ClicksOut): {
+  readonly expected: number
+  readonly variance: number
+} {
   const factor = clickRateFactor(calibration)
-  const expected = factor * (pool.fresh + pool.fast + pool.slow)
-  const variance = factor * (pool.freshVariance + pool.fastVariance + pool.slowVariance)
-  return Math.ceil(expected + caution * marginDeviations(calibration) * Math.sqrt(variance))
+  const toChoose = leased * leaseFactor(calibration)
+  if (pool === undefined) return { expected: toChoose, variance: toChoose * price }
+  return {
+    expected: factor * (pool.fresh + pool.fast + pool.slow) + toChoose,
+    variance: factor * (pool.freshVariance + pool.fastVariance + pool.slowVariance) + toChoose * price,
+  }
+}
+
+/** What is leased counts whole until it is chosen with, however few clicks came so far: nodes spend it by their own prediction. */
+function leaseFactor(calibration: Calibration | undefined): number {
+  return Math.max(1, clickRateFactor(calibration))
 }

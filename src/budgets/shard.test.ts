@@ -30,11 +30,17 @@ function open(model: 'cpc' | 'cpm', leased: number) {
   return { shard, day }
 }
 
+/** What is reserved while so much is leased, with the margin for its clicks. */
+function reservedFor(model: 'cpc' | 'cpm', leased: number, now: number) {
+  const { shard, day } = open(model, leased)
+  return reserveTarget(shard, day, now)
+}
+
 describe.each(['cpm', 'cpc'] as const)('a treasury of a %s campaign that starts anew', model => {
   test('leaves reserved what nodes of the old epoch may have chosen with and did not tell', () => {
     const { shard, day } = open(model, 400_000)
     openEpoch(shard, 2, 0, DRAIN_MS)
-    expect(reserveTarget(shard, day, DRAIN_MS - 1)).toBe(micros(400_000))
+    expect(reserveTarget(shard, day, DRAIN_MS - 1)).toBe(reservedFor(model, 400_000, DRAIN_MS - 1))
     expect(reserveTarget(shard, day, DRAIN_MS + 1)).toBeGreaterThanOrEqual(400_000)
     expect(freeMicros(shard, day, DRAIN_MS + 1)).toBeLessThanOrEqual(MONEY - 400_000)
   })
@@ -44,18 +50,21 @@ describe.each(['cpm', 'cpc'] as const)('a treasury of a %s campaign that starts 
     openEpoch(shard, 2, 0, DRAIN_MS)
     leaseFree(shard, day, 100_000, 1000)
     openEpoch(shard, 3, 2000, DRAIN_MS)
-    expect(reserveTarget(shard, day, 2000)).toBe(micros(500_000))
+    expect(reserveTarget(shard, day, 2000)).toBe(reservedFor(model, 500_000, 2000))
     expect(reserveTarget(shard, day, 2000 + DRAIN_MS + 1)).toBeGreaterThanOrEqual(500_000)
   })
 
   test('and a campaign that stops, or whose day is over, leave it reserved, too', () => {
     const stopped = open(model, 400_000)
     releaseLeases(stopped.shard, 0)
-    expect(reserveTarget(stopped.shard, stopped.day, DRAIN_MS - 1)).toBe(micros(400_000))
+    const reserved = reservedFor(model, 400_000, DRAIN_MS - 1)
+    expect(reserved).toBeGreaterThanOrEqual(400_000)
+    expect(reserveTarget(stopped.shard, stopped.day, DRAIN_MS - 1)).toBe(reserved)
     const over = open(model, 400_000)
     expect(endLease(over.shard, over.day, over.day.end - 1)).toBe(0)
     expect(endLease(over.shard, over.day, over.day.end)).toBe(400_000_000)
-    expect(reserveTarget(over.shard, over.day, over.day.end + DRAIN_MS - 1)).toBe(micros(400_000))
+    const late = over.day.end + DRAIN_MS - 1
+    expect(reserveTarget(over.shard, over.day, late)).toBe(reservedFor(model, 400_000, late))
   })
 
   test('moves what is told as chosen with it to what is held, and holds it once', () => {
@@ -76,7 +85,7 @@ describe.each(['cpm', 'cpc'] as const)('a treasury of a %s campaign that starts 
     dropped(300_000_000)
     dropped(300_000_000)
     dropped(350_000_000, 1)
-    expect(reserveTarget(shard, day, 1000)).toBe(micros(100_000))
+    expect(reserveTarget(shard, day, 1000)).toBe(reservedFor(model, 100_000, 1000))
     dropped(900_000_000)
     expect(reserveTarget(shard, day, 1000)).toBe(micros(0))
   })
@@ -96,12 +105,55 @@ test('where the nodes ended with their treasury, all is free at once', () => {
 })
 
 test('nothing is held for clicks of a day once none of them can count any more', () => {
-  const { shard, day } = open('cpc', 1_000_000)
-  const report = { epoch: 1, chosenThousandths: 1e9, variance: 0 }
+  const { shard, day } = open('cpc', 700_000)
+  const report = { epoch: 1, chosenThousandths: 7e8, variance: 0 }
   reportChosen(shard, day, report, day.end - 1000)
   endLease(shard, day, day.end)
   expect(reserveTarget(shard, day, day.end + CLICK_LIFE_MS)).toBeGreaterThan(0)
   expect(reserveTarget(shard, day, day.end + LAST_CLICK_MS)).toBe(micros(0))
+})
+
+describe('a lease of a cpc campaign', () => {
+  const PRICE = 10_000_000
+  const choose = ({ shard, day }: ReturnType<typeof open>, thousandths: number, now: number) =>
+    reportChosen(
+      shard,
+      day,
+      {
+        epoch: 1,
+        chosenThousandths: shard.chosen + thousandths,
+        variance: shard.variance + thousandths * PRICE,
+      },
+      now,
+    )
+
+  test('is no larger than that the clicks of all that is out fit with their margin once it is chosen with', () => {
+    for (const money of [MONEY, 333_333, 25_000, 10_000, 7000, 1]) {
+      for (const chosen of [0, 0.1, 0.5]) {
+        const of = open('cpc', 0)
+        const { shard, day } = of
+        day.link.granted = micros(money)
+        leaseFree(shard, day, money * chosen, 0)
+        choose(of, day.leaseLeft, 0)
+        leaseFree(shard, day, MONEY, 0)
+        choose(of, day.leaseLeft, 0)
+        expect(reserveTarget(shard, day, 0)).toBeLessThanOrEqual(money)
+        expect(reserveTarget(shard, day, 0)).toBeGreaterThan(money * 0.99 - 10)
+        expect(leaseFree(shard, day, MONEY, 0)).toBeLessThan(5)
+      }
+    }
+  })
+
+  test('of the last price is a small part of it, and of a large budget nearly all', () => {
+    const leased = (prices: number) => {
+      const { shard, day } = open('cpc', 0)
+      day.link.granted = micros(10_000 * prices)
+      return leaseFree(shard, day, MONEY * prices, 0) / 10_000 / prices
+    }
+    expect(leased(1)).toBeLessThan(0.3)
+    expect(leased(100)).toBeGreaterThan(0.7)
+    expect(leased(10_000)).toBeGreaterThan(0.97)
+  })
 })
 
 describe('what was taken for chosen and never told', () => {
@@ -114,9 +166,9 @@ describe('what was taken for chosen and never told', () => {
   }
 
   test('is held like it, and is no prediction that clicks are held against', () => {
-    const told = open('cpc', 400_000)
+    const told = open('cpc', 100_000)
     reportChosen(told.shard, told.day, { epoch: 1, chosenThousandths: CHOSEN, variance: 0 }, 0)
-    const supposed = open('cpc', 400_000)
+    const supposed = open('cpc', 200_000)
     const report = { epoch: 1, chosenThousandths: 2 * CHOSEN, variance: 0, supposedThousandths: CHOSEN }
     reportChosen(supposed.shard, supposed.day, report, 0)
     reportChosen(supposed.shard, supposed.day, report, 1000)

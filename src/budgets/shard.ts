@@ -1,13 +1,15 @@
 import { type CpmMicros, impressionCost, MICROS_MAX, type Micros, micros } from '../core/money.ts'
-import { HOUR_MS } from '../core/time.ts'
+import { HOUR_MS, MINUTE_MS } from '../core/time.ts'
 import { type Calibration, newCalibration, observeClick } from './calibration.ts'
 import { LAST_CLICK_MS } from './click-delay.ts'
 import {
   addToPool,
   type ClickPool,
+  type ClicksOut,
   decayPool,
   heldForClicks,
   isEmptyPool,
+  leasableForClicks,
   newClickPool,
 } from './click-pool.ts'
 import { DRAIN_MS } from './lease-time.ts'
@@ -72,7 +74,9 @@ export interface ChosenTotals {
 
 /** Days are kept for charges of late clicks and for refunds that reopen the day. */
 export const DAYS_KEPT = 4
+/** Over so much of its end a day's margin falls to so little, in steps: in between nothing changes with time alone. */
 const CAUTION_MS = 1.5 * HOUR_MS
+const CAUTION_STEP_MS = 5 * MINUTE_MS
 const CAUTION_MIN = 0.4
 
 export function newShard(terms: Pick<Shard, 'model' | 'amount'>): Shard {
@@ -99,20 +103,58 @@ export function unitPrice(of: Pick<Shard, 'model' | 'amount'>): Micros {
 /** R + H at `now`, micros: what is to stay reserved of the day's money, as far as it is there. */
 export function reserveTarget(shard: Shard, day: ShardDay, now: number): Micros {
   endDraining(shard, day, now)
-  let reserved = day.leaseLeft + (day.draining ?? 0) + heldForRenders(day.renders, now)
+  if (shard.model === 'cpm')
+    return micros(Math.ceil((leasedOf(day) + heldForRenders(day.renders, now)) / 1000))
   if (day.clicks !== undefined) {
     shard.calibration ??= newCalibration()
     decayPool(day.clicks, now, shard.calibration)
     if (isEmptyPool(day.clicks) || now >= day.end + LAST_CLICK_MS) delete day.clicks
-    else reserved += heldForClicks(day.clicks, shard.calibration, cautionOf(day, now))
   }
   // The margin of a few clicks at a very high price is more than there can be money.
-  return micros(Math.min(MICROS_MAX, Math.ceil(reserved / 1000)))
+  return micros(Math.min(MICROS_MAX, Math.ceil(heldForClicks(clicksOf(shard, day, now)) / 1000)))
 }
 
-/** Falls over the last hours of the day. */
+/**
+ * Of `money`, which is all that the day has or could have, what may still be leased: micros. It only looks: holds lapse
+ * where the target is asked for.
+ */
+export function leasableMicros(shard: Shard, day: ShardDay, money: number, now: number): Micros {
+  const thousandths =
+    shard.model === 'cpm'
+      ? money * 1000 - leasedOf(day) - heldForRenders([...day.renders], now)
+      : leasableForClicks(clicksOf(shard, day, now), money * 1000)
+  return micros(Math.max(0, Math.min(money, Math.floor(thousandths / 1000))))
+}
+
+/** R, whether of this epoch or of one that drains. */
+function leasedOf(day: ShardDay): number {
+  return day.leaseLeft + (day.draining ?? 0)
+}
+
+function clicksOf(shard: Shard, day: ShardDay, now: number): ClicksOut {
+  return {
+    pool: day.clicks,
+    calibration: shard.calibration,
+    leased: leasedOf(day),
+    price: shard.amount * 1000,
+    caution: cautionOf(day, now),
+  }
+}
+
 function cautionOf(day: ShardDay, now: number): number {
-  return Math.min(1, Math.max(CAUTION_MIN, (day.end - now) / CAUTION_MS))
+  return Math.min(1, Math.max(CAUTION_MIN, (stepsLeft(day, now) * CAUTION_STEP_MS) / CAUTION_MS))
+}
+
+function stepsLeft(day: ShardDay, now: number): number {
+  return Math.ceil((day.end - now) / CAUTION_STEP_MS)
+}
+
+/** When the margin of a day falls next; its end at the latest. */
+function nextFall(day: ShardDay, now: number): number {
+  return Math.min(
+    day.end,
+    Math.max(day.end - CAUTION_MS, day.end - (stepsLeft(day, now) - 1) * CAUTION_STEP_MS),
+  )
 }
 
 /** What the day has beyond R and H; negative where R and H are not covered. */
@@ -122,7 +164,9 @@ export function freeMicros(shard: Shard, day: ShardDay, now: number): number {
 
 /** Moves money of the day to the treasury's lease, from what is free. Returns what was moved. */
 export function leaseFree(shard: Shard, day: ShardDay, wanted: number, now: number): Micros {
-  const moved = micros(Math.max(0, Math.min(Math.floor(wanted), freeMicros(shard, day, now))))
+  const free = freeMicros(shard, day, now)
+  const leasable = Math.min(free, leasableMicros(shard, day, unspent(day.link), now))
+  const moved = micros(Math.max(0, Math.min(Math.floor(wanted), leasable)))
   day.leaseLeft += moved * 1000
   return moved
 }
@@ -267,15 +311,16 @@ export function refundDay(day: ShardDay, amount: Micros): void {
 }
 
 /**
- * Until when time alone changes nothing: the end of the first day of which money is leased. Negative infinity where
- * holds lapse, or more or less is reserved than R, so that the next look may ask for some or give some back.
+ * Until when time alone changes nothing: the end of the first day of which money is leased, or before it a fall of the
+ * margin of its clicks. Negative infinity where holds lapse, or more or less is reserved than R asks for, so that the next
+ * look may ask for some or give some back.
  */
-export function settledUntil(shard: Shard): number {
+export function settledUntil(shard: Shard, now: number): number {
   let until = Number.POSITIVE_INFINITY
   for (const day of shard.days) {
     const holds = day.renders.length > 0 || day.clicks !== undefined || day.draining !== undefined
-    if (holds || unspent(day.link) !== Math.ceil(day.leaseLeft / 1000)) return Number.NEGATIVE_INFINITY
-    if (day.leaseLeft > 0) until = Math.min(until, day.end)
+    if (holds || unspent(day.link) !== reserveTarget(shard, day, now)) return Number.NEGATIVE_INFINITY
+    if (day.leaseLeft > 0) until = Math.min(until, shard.model === 'cpm' ? day.end : nextFall(day, now))
   }
   return until
 }
