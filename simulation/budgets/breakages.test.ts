@@ -52,6 +52,7 @@ const WORLDS: Readonly<Record<Breakage, Scenario>> = {
   'restore-forgets-honoured': RESTORED,
   'holds-forgotten': { ...SMALL, cpcShare: 0 },
   'holds-by-node-clock': { ...SMALL, cpcShare: 0, faults: { ...CALM.faults, clockSkewMs: 3_600_000 } },
+  'holds-given-back': { ...SMALL, cpcShare: 1 },
   'old-epoch-accepted': {
     ...SMALL,
     hours: 1,
@@ -126,6 +127,7 @@ const FOUND: Readonly<Record<Breakage, RegExp>> = {
   'restore-forgets-honoured': /out on a day|was billed/,
   'holds-forgotten': /may still come of what they chose/,
   'holds-by-node-clock': /may still come of what they chose/,
+  'holds-given-back': /may still come of what they chose/,
   'old-epoch-accepted': /granted/,
   'void-ignored': /after a stop, a fence or midnight/,
   'refund-twice': /were given back/,

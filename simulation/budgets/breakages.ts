@@ -4,6 +4,7 @@ import { unspent } from '../../src/budgets/link.ts'
 import type { NodeLeases } from '../../src/budgets/node-leases.ts'
 import { leaseFree, type Shard, type ShardDay } from '../../src/budgets/shard.ts'
 import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.ts'
+import { returnForWaiting } from '../../src/budgets/waiting-charges.ts'
 import type { LeaseGrant } from '../../src/ports/treasury-link.ts'
 import type { Node } from './node.ts'
 import type { Worker } from './worker.ts'
@@ -25,6 +26,7 @@ export const BREAKAGES = [
   'restore-forgets-honoured',
   'holds-forgotten',
   'holds-by-node-clock',
+  'holds-given-back',
   'old-epoch-accepted',
   'void-ignored',
   'refund-twice',
@@ -77,6 +79,14 @@ export function leaseFor(
   const granted = Math.min(amountMicros, freeWithoutHolds(day))
   day.leaseLeft += granted * 1000
   return granted
+}
+
+/** What is held for clicks that may come goes back though no charge waits for it. */
+export function giveHoldsBack(shard: Shard): void {
+  const days = shard.days.map(({ day, start, end }) => {
+    return { day, start, end, granted: 0, shortMicros: Number.POSITIVE_INFINITY }
+  })
+  returnForWaiting(shard, { days })
 }
 
 /** The time at which a render ends its hold: where it is broken, whatever the node's clock says. */

@@ -230,6 +230,7 @@ export class Home implements Place {
       now,
     )
     const wasScarce = isScarce(budget, now)
+    const { shortAt } = budget
     const grant = answerReport(budget, balance, report, {
       now,
       allowance,
@@ -239,7 +240,8 @@ export class Home implements Place {
     })
     for (const said of grant.honoured) this.world.auditor.honoured(report, said)
     this.judge(kept)
-    if (!wasScarce && isScarce(budget, now)) this.pushHolders(kept, report.shard)
+    const isNews = (!wasScarce && isScarce(budget, now)) || budget.shortAt !== shortAt
+    if (isNews) this.pushHolders(kept, report.shard)
     return this.world.breakage === 'grant-unchecked' ? grantUnchecked(grant, report) : grant
   }
 

@@ -1,4 +1,4 @@
-import { applyGrant, refundCharge, returnSurplus, waitIsOver } from '../../src/budgets/far-parent.ts'
+import { applyGrant, refundCharge, returnSurplus } from '../../src/budgets/far-parent.ts'
 import { DRAIN_MS } from '../../src/budgets/lease-time.ts'
 import { unspent } from '../../src/budgets/link.ts'
 import {
@@ -17,10 +17,11 @@ import {
 import type { ShardGrant } from '../../src/budgets/shard-messages.ts'
 import type { Habits, ShardView } from '../../src/budgets/shard-view.ts'
 import { Treasury } from '../../src/budgets/treasury.ts'
+import { returnForWaiting, waitIsOver } from '../../src/budgets/waiting-charges.ts'
 import { cpmMicros, impressionCost, micros } from '../../src/core/money.ts'
 import type { LeaseAsk } from '../../src/ports/treasury-link.ts'
 import type { ChosenRecord, LeaseTakenRecord } from '../../src/records/events.ts'
-import { leaseFor, settledAt } from './breakages.ts'
+import { giveHoldsBack, leaseFor, settledAt } from './breakages.ts'
 import { CRASH_KINDS, type CrashStep, storeFaults } from './faults.ts'
 import { type Held, LOOK_MS, newHeld, priceOf } from './held.ts'
 import { HomeLink, LAPSE_MS } from './home-link.ts'
@@ -97,10 +98,10 @@ export class Worker implements Place {
     if (!this.up) return
     this.world.auditor.arrived(this, grants)
     this.home.onMessage(answers, number)
-    for (const grant of grants) this.take(grant, sequence)
+    for (const grant of grants) this.take(grant, sequence, answers === 0)
   }
 
-  private take(grant: ShardGrant, sequence: number): void {
+  private take(grant: ShardGrant, sequence: number, isPush: boolean): void {
     const { now } = this.world.events
     const held = this.heldOf(grant.campaign)
     const { parent, shard } = held
@@ -117,8 +118,10 @@ export class Worker implements Place {
       held.changed = true
     }
     this.settleWaiting(held)
-    // Somebody waits for what is not needed here.
-    if (grant.scarce && returnSurplus(parent, shard, now)) this.home.tellSoon(held)
+    // Somebody waits for what is not needed here, or for what is held. That is said whether there is any or not.
+    const returned = (grant.scarce && returnSurplus(parent, shard, now)) || returnForWaiting(shard, grant)
+    if (returned || (isPush && grant.days.some(({ shortMicros }) => shortMicros > 0)))
+      this.home.tellSoon(held)
     if (parent.fence > fence) this.release(held, null)
     if (parent.stopped && !stopped) {
       releaseLeases(shard, now)
@@ -295,6 +298,7 @@ export class Worker implements Place {
   /** What time does to a campaign: days end, waits are over, holds lapse. */
   private sweep(held: Held): void {
     this.treasury.lookAt(held.facts.number)
+    if (this.world.breakage === 'holds-given-back') giveHoldsBack(held.shard)
     const { now } = this.world.events
     for (const day of held.shard.days) {
       const ended = endLease(held.shard, day, now)

@@ -20,6 +20,7 @@ import {
   unitPrice,
 } from './shard.ts'
 import type { ShardReport } from './shard-messages.ts'
+import type { ShardShort } from './waiting-charges.ts'
 
 /**
  * The money of one campaign in its home: its caps, and the shard that it has there.
@@ -40,6 +41,8 @@ export interface CampaignBudget extends Shard {
   far?: Record<number, FarShard>
   /** When a far shard last wanted more than there was: all of them give back what they do not need. */
   scarceAt?: number
+  /** When charges of a shard began to wait last: the others are to hear of it at once. */
+  shortAt?: number
   /** After a restore, by shard: what it said under the new incarnation, taken in once all have spoken. */
   told?: Record<number, ShardReport>
 }
@@ -47,6 +50,8 @@ export interface CampaignBudget extends Shard {
 export interface DayBudget extends ShardDay {
   /** Links to far shards: number and fence of the shard, `2:0`. Those of older fences are closed. */
   far?: Record<string, FarLink>
+  /** By shard, what its charges wait for. */
+  short?: Record<number, ShardShort>
 }
 
 /** The parent's side of a link to a shard elsewhere. */
@@ -64,6 +69,8 @@ export interface FarShard {
   echoed: number
   /** When it last wanted money: what is scarce is shared among those that do. */
   wantedAt: number
+  /** When it was heard of last. */
+  heardAt: number
 }
 
 export type StopReason = 'unfunded' | 'exhaustedDaily' | 'exhausted' | null

@@ -79,6 +79,7 @@ export function farShard(budget: CampaignBudget, balance: Balance, number: numbe
     fence: 0,
     echoed: balance.incarnation ?? 0,
     wantedAt: Number.NEGATIVE_INFINITY,
+    heardAt: Number.NEGATIVE_INFINITY,
   }
   return budget.far[number]
 }

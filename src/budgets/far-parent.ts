@@ -1,5 +1,4 @@
 import { type Micros, micros } from '../core/money.ts'
-import { HOUR_MS } from '../core/time.ts'
 import { type Link, netCharged, newLink, unspent } from './link.ts'
 import {
   DAYS_KEPT,
@@ -33,7 +32,7 @@ export interface FarParent {
   hasNodes: boolean
   /** Micros a second charged or leased, observed: sizes what is wanted. */
   rate: number
-  /** When the campaign answered last. */
+  /** When the campaign answered last, and no other shard had yet to. */
   answeredAt: number
   /** When more was granted last: it is to be tried before it goes back. */
   grantedAt: number
@@ -57,8 +56,6 @@ export const HORIZON_SECONDS = 30
 const LEAST_PRICES = 10
 /** Where money is scarce: seconds of spend. */
 const SCARCE_SECONDS = 2
-const WAIT_MS = 3000
-const WAIT_MS_MAX = 2 * HOUR_MS
 /** What was just granted is tried for so long. */
 const TRIED_MS = 3000
 /** Weight of the newest second in the observed rate. */
@@ -113,7 +110,7 @@ export function applyGrant(parent: FarParent, shard: Shard, grant: ShardGrant, n
   for (const number in grant.fences) {
     parent.fences[number] = Math.max(parent.fences[number] ?? 0, grant.fences[number]!)
   }
-  if (!grant.undecided) parent.answeredAt = now
+  if (!grant.undecided && !grant.awaitsOthers) parent.answeredAt = now
   parent.stopped = grant.stopped
   parent.scarce = grant.scarce
   parent.pacing = grant.pacing
@@ -134,15 +131,6 @@ export function applyGrant(parent: FarParent, shard: Shard, grant: ShardGrant, n
   const oldest = shard.days[0]?.start ?? Number.NEGATIVE_INFINITY
   parent.closed = parent.closed.filter(({ settled, start }) => settled === null || start >= oldest)
   return { reversed }
-}
-
-/**
- * Whether a charge that has waited since `since` for its campaign's money is to be given away: the campaign has answered,
- * and the others had time to give back what they do not need; or it was not heard of for so long that nothing may hang.
- */
-export function waitIsOver(parent: FarParent, since: number, now: number): boolean {
-  const waited = now - since
-  return waited >= WAIT_MS_MAX || (waited >= WAIT_MS && parent.answeredAt - since >= WAIT_MS / 2)
 }
 
 export interface GrantHeard {

@@ -7,6 +7,7 @@ import { unspent } from './link.ts'
 import { hearTold, takeTold } from './restores.ts'
 import { unitPrice } from './shard.ts'
 import type { ShardGrant, ShardReport } from './shard-messages.ts'
+import { awaitsOthers, noteShort, shortOfOthers } from './waiting-charges.ts'
 
 /**
  * The campaign's side of its links to shards in other partitions and regions.
@@ -47,6 +48,7 @@ export function answerReport(
   takeTold(budget, balance)
   raiseFences(budget, balance)
   let honoured: ShardGrant['honoured'] = []
+  shard.heardAt = terms.now
   if (!isUndecided(balance)) {
     honoured = takeIn(budget, balance, report, false)
     if (report.fence === shard.fence) grantWanted(budget, balance, shard, report, terms)
@@ -90,20 +92,26 @@ function grantWanted(
   report: ShardReport,
   terms: GrantTerms,
 ): void {
-  for (const wanted of report.wanted) {
-    const day = budget.days.find(({ start }) => start === wanted.start)
-    if (day === undefined) continue
+  for (const day of budget.days) {
+    const wanted = report.wanted.find(({ start }) => start === day.start)
+    if (wanted === undefined) {
+      noteShort(day, report.shard, 0, terms.now)
+      continue
+    }
     const link = linkOf(day, report.shard, shard.fence)
     const room = grantable(budget, day, balance)
     // An honest click is not refused while its campaign has money: not for pacing, a pause, or the end of its day.
     const short = wanted.shortMicros - (wanted.shortMicros > 0 ? unspent(link) : 0)
     const serves = !terms.stopped && terms.now < day.end
     const missing = serves ? wanted.micros - unspent(link) : 0
+    let granted = Math.max(0, Math.min(short, room))
+    if (noteShort(day, report.shard, short - granted, terms.now)) budget.shortAt = terms.now
     if (missing <= 0 && short <= 0) continue
-    let granted = Math.min(short, room)
     if (missing > 0) {
       shard.wantedAt = terms.now
-      granted = Math.max(granted, shareOf(budget, missing, Math.min(room, terms.allowance), terms.now))
+      // What comes back for waiting charges is theirs.
+      const open = Math.min(room - shortOfOthers(day, report.shard, terms.now), terms.allowance)
+      granted = Math.max(granted, shareOf(budget, missing, open, terms.now))
     }
     if (granted < Math.max(missing, short)) budget.scarceAt = terms.now
     // Money that does not pay for one more stays where all the fragments come together.
@@ -131,13 +139,15 @@ function grantTo(
   balance: Balance,
   to: { readonly campaign: number; readonly shard: number },
   shard: FarShard,
-  said: Pick<ShardGrant, 'stopped' | 'scarce' | 'pacing' | 'waitMs' | 'honoured'>,
+  said: Pick<ShardGrant, 'stopped' | 'scarce' | 'pacing' | 'waitMs' | 'honoured'> & { readonly now: number },
 ): ShardGrant {
   const days: ShardGrant['days'][number][] = []
   for (const day of budget.days) {
     const link = day.far?.[linkKey(to.shard, shard.fence)]
     if (link === undefined && day !== budget.days.at(-1)) continue
-    days.push({ day: day.day, start: day.start, end: day.end, granted: link?.granted ?? 0 })
+    const { day: name, start, end } = day
+    const shortMicros = shortOfOthers(day, to.shard, said.now)
+    days.push({ day: name, start, end, granted: link?.granted ?? 0, shortMicros })
   }
   return {
     campaign: to.campaign,
@@ -146,6 +156,7 @@ function grantTo(
     incarnation: balance.incarnation ?? 0,
     fences: { ...balance.fences },
     days,
+    awaitsOthers: awaitsOthers(budget, to.shard, said.now),
     undecided: isUndecided(balance),
     stopped: said.stopped,
     scarce: said.scarce,

@@ -57,7 +57,11 @@ export interface ShardGrant {
     readonly start: number
     readonly end: number
     readonly granted: number
+    /** What charges at other shards wait for: money that is held for clicks that may come is to go back for it. */
+    readonly shortMicros: number
   }[]
+  /** Shards that have money of a day on which charges wait here have not been heard of since: they may give some back. */
+  readonly awaitsOthers: boolean
   /** The campaign cannot grant yet, whatever it has: it was restored, and waits for its shards to tell. */
   readonly undecided: boolean
   /** Choose no more: paused, ended or out of money. */

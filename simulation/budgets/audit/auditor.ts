@@ -16,6 +16,9 @@ export interface Charged {
   readonly amount: number
 }
 
+/** That a charge does not wait any more is told within this, whatever is lost. */
+const WAITED_MS = 5000
+
 /**
  * Recomputes all money by itself: from what nodes chose, what workers charged and what messages said. It shares no code
  * with the protocol and reads none of its state. It stops at the first breach. Its books are of leases, of holds, of
@@ -24,7 +27,7 @@ export interface Charged {
 export class Auditor {
   readonly leases: LeaseBook
   readonly holds: HoldBook
-  readonly events = new EventBook()
+  readonly events: EventBook
   readonly money: ChargeBook
 
   constructor(
@@ -35,6 +38,7 @@ export class Auditor {
   ) {
     this.leases = new LeaseBook(now)
     this.holds = new HoldBook(now)
+    this.events = new EventBook(now)
     this.money = new ChargeBook(advertisers, now, exactDays, reachOf)
   }
 
@@ -159,10 +163,14 @@ export class Auditor {
     for (const worker of workers) this.money.checkDrained(worker)
   }
 
+  /** What is held for clicks that may come goes back for one that has come, to any shard, and waits for money there. */
   private checkCovered(worker: Worker, of: Moved, to: 'home' | 'treasury'): void {
     this.money.checkCovered(worker, of, to, () => ({
       inHand: this.leases.inHand(worker, of.campaign),
-      held: this.holds.held(this.money.books.get(of.campaign)!.facts, worker.shardNumber, of.dayStart),
+      held:
+        to === 'home' && this.events.hasWaited(of.campaign, WAITED_MS)
+          ? 0
+          : this.holds.held(this.money.books.get(of.campaign)!.facts, worker.shardNumber, of.dayStart),
     }))
   }
 }

@@ -10,13 +10,27 @@ export class EventBook {
   private readonly outcomes = new Map<number, 'charged' | Refusal>()
   /** Acknowledged, and neither. */
   private readonly owed = new Map<number, TrackedEvent>()
+  /** By campaign, how many are owed, and until when any was. */
+  private readonly owedOf = new Map<number, { count: number; until: number }>()
   charges = 0
   repeats = 0
+
+  constructor(private readonly now: () => number) {}
 
   acknowledged(event: TrackedEvent): void {
     const { campaign, serial } = event.impression
     if ((campaign.model === 'cpm') !== (event.kind === 'render')) return
-    if (!this.outcomes.has(serial)) this.owed.set(serial, event)
+    if (this.outcomes.has(serial) || this.owed.has(serial)) return
+    this.owed.set(serial, event)
+    const of = this.owedOf.get(campaign.number) ?? { count: 0, until: 0 }
+    of.count++
+    this.owedOf.set(campaign.number, of)
+  }
+
+  /** Whether an acknowledged event of a campaign waits for money, or did a moment ago. */
+  hasWaited(campaign: number, withinMs: number): boolean {
+    const of = this.owedOf.get(campaign)
+    return of !== undefined && (of.count > 0 || this.now() - of.until <= withinMs)
   }
 
   charged(event: TrackedEvent): void {
@@ -55,6 +69,9 @@ export class EventBook {
       )
     }
     this.outcomes.set(serial, outcome)
-    this.owed.delete(serial)
+    if (!this.owed.delete(serial)) return
+    const of = this.owedOf.get(campaign.number)!
+    of.count--
+    of.until = this.now()
   }
 }
