@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import type { ClosedTotals, ShardReport } from '../../../src/budgets/shard-messages.ts'
+import type { ClosedTotals, DayTotals, ShardReport } from '../../../src/budgets/shard-messages.ts'
 import { SCENARIOS } from '../scenarios.ts'
 import { World } from '../world.ts'
 import { Breach } from './breach.ts'
@@ -56,7 +56,10 @@ function givenUp() {
   book.fenced(cut!, campaign.number)
   book.refunded(cut!, { serial: 1, fence: 0, start: DAY.start, amount: 30 })
   return {
+    grantCut: (granted: number) => grant(cut, granted),
     grantOther: (granted: number) => grant(other, granted),
+    tellOpen: (said: Pick<DayTotals, 'granted' | 'charged' | 'returned'>) =>
+      book.reported(cut!, { ...report, days: [{ ...TOTALS, ...said }] }),
     tellClosed: (said: Pick<ClosedTotals, 'charged' | 'refunded' | 'settled'>) =>
       book.reported(cut!, { ...report, fence: 1, closed: [{ ...TOTALS, ...said, fence: 0 }] }),
     honour: (charged: number) => book.honoured(of, { fence: 0, start: DAY.start, charged }),
@@ -74,6 +77,14 @@ test('what a region has refunded since may be granted before it is said what sta
   tellClosed({ charged: 60, refunded: 30, settled: null })
   grantOther(90)
   expect(() => grantOther(91)).toThrow(Breach)
+})
+
+test('what was given back to a restored home before it took up a link that it had given up is free', () => {
+  const { grantCut, grantOther, tellOpen } = givenUp()
+  tellOpen({ granted: 60, charged: 40, returned: 20 })
+  grantCut(60)
+  grantOther(60)
+  expect(() => grantOther(61)).toThrow(Breach)
 })
 
 test('a refund that is told and was never given back frees nothing', () => {

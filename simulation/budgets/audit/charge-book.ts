@@ -6,12 +6,14 @@ import { Breach, ofCampaign } from './breach.ts'
 import {
   type Book,
   billedOn,
+  countTold,
   type DayBook,
   dayHolding,
   dayOf,
   newBook,
   newStop,
   noteServed,
+  noteTold,
   outOn,
   ownOf,
   type Reach,
@@ -128,11 +130,15 @@ export class ChargeBook {
     }
   }
 
-  /** A restored home goes on with a link that it had given up and forgotten: what is charged there is billed. */
+  /**
+   * A restored home goes on with a link that it had given up and forgotten: what is charged there is billed, and what was
+   * told of it before the home had heard from all shards counts.
+   */
   private takenUp(book: Book, day: DayBook, slip: Slip): void {
     const before = billedOn(day)
     slip.fenced = false
     slip.honoured = null
+    countTold(slip)
     this.note(book, day, before)
     this.restateOut(book, day)
   }
@@ -285,10 +291,7 @@ export class ChargeBook {
     this.hearEcho(book, worker, report)
     for (const said of report.days) {
       const slip = slipOf(dayOf(book, said.start), worker, report.fence)
-      if (slip.fenced) continue
-      slip.toldCharged = Math.max(slip.toldCharged, said.charged)
-      slip.toldRefunded = Math.max(slip.toldRefunded, said.refunded)
-      slip.heardReturned = Math.max(slip.heardReturned, said.returned)
+      noteTold(slip, said)
       this.restateOut(book, dayOf(book, said.start))
     }
     for (const said of report.closed) this.heardClosed(book, report.shard, said)

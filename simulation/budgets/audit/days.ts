@@ -18,6 +18,8 @@ export interface Slip {
   heardReturned: number
   /** Of `refunded`, what was in `returned` when that was told last. */
   returnedRefunds: number
+  /** As told, to a home that had given the worker up, too: it counts where a restored one takes the link up again. */
+  readonly since: { charged: number; refunded: number; returned: number }
 }
 
 /** From a stop to the last ad that came after it, by who can have heard of it: 0 where none came. */
@@ -128,6 +130,7 @@ export function slipOf(day: DayBook, worker: Worker, fence: number): Slip {
       returned: 0,
       heardReturned: 0,
       returnedRefunds: 0,
+      since: { charged: 0, refunded: 0, returned: 0 },
     }
     day.slips.set(key, slip)
   }
@@ -136,6 +139,23 @@ export function slipOf(day: DayBook, worker: Worker, fence: number): Slip {
 
 export function slipNamed(day: DayBook, shard: number, fence: number): Slip | undefined {
   return day.slips.get(shard * FENCES_MAX + fence)
+}
+
+/** What a worker has told of an open link: the home counts it, unless it has given the worker up. */
+export function noteTold(slip: Slip, said: { charged: number; refunded: number; returned: number }): void {
+  const { since } = slip
+  since.charged = Math.max(since.charged, said.charged)
+  since.refunded = Math.max(since.refunded, said.refunded)
+  since.returned = Math.max(since.returned, said.returned)
+  if (!slip.fenced) countTold(slip)
+}
+
+/** Whatever was told of the link stands. */
+export function countTold(slip: Slip): void {
+  const { since } = slip
+  slip.toldCharged = Math.max(slip.toldCharged, since.charged)
+  slip.toldRefunded = Math.max(slip.toldRefunded, since.refunded)
+  slip.heardReturned = Math.max(slip.heardReturned, since.returned)
 }
 
 /** Those of a worker, whatever the fence. */
