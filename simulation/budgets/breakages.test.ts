@@ -53,12 +53,15 @@ const WORLDS: Readonly<Record<Breakage, Scenario>> = {
   'holds-forgotten': { ...SMALL, cpcShare: 0 },
   'holds-by-node-clock': { ...SMALL, cpcShare: 0, faults: { ...CALM.faults, clockSkewMs: 3_600_000 } },
   'holds-given-back': { ...SMALL, cpcShare: 1 },
+  // A burst finds nodes with little granted by the new epoch, and much by the old one.
   'old-epoch-accepted': {
     ...SMALL,
-    hours: 1,
+    hours: 0.1,
     cpcShare: 0,
-    requestsPerSecond: 6,
-    faults: { ...CALM.faults, workerCrashesPerHour: 60, zombies: true },
+    requestsPerSecond: 1,
+    eventsFrom: 2000,
+    eventsTo: 4000,
+    faults: { ...CALM.faults, workerCrashesPerHour: 1200, zombies: true, spike: { at: 0.02, times: 40 } },
   },
   'void-ignored': {
     ...SMALL,
@@ -72,7 +75,12 @@ const WORLDS: Readonly<Record<Breakage, Scenario>> = {
     ...SMALL,
     faults: { ...CALM.faults, workerCrashesPerHour: 60, replay: true },
   },
-  'waiting-forgotten': { ...SMALL, cpcShare: 1 },
+  // Clicks of a region that was given up find its money gone.
+  'waiting-forgotten': {
+    ...SMALL,
+    cpcShare: 1,
+    faults: { ...CALM.faults, cut: [{ from: 0.05, to: 0.3 }], fencedAt: 0.1 },
+  },
 }
 
 const whole = new Map<Scenario, string | null>()
