@@ -163,6 +163,7 @@ function edgeOf(world: {
     dataCentres: DataCentres.none,
     trustedProxies: AddressRanges.of('127.0.0.0/8'),
     countryOf: address => country.countryOf(address),
+    isOwnImpression: () => false,
     ad: number => adTexts.of(number),
     placement: number => directory.placement(number),
     publisher: number => directory.publisher(number),

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { pino } from 'pino'
-import { nextBootNumber } from '../adapters/boot-number.ts'
+import { openBoots } from '../adapters/boot-number.ts'
 import { machineClocks } from '../adapters/clock.ts'
 import { openCountryTable } from '../adapters/geo/country.ts'
 import { noteAdminShown, openKeys } from '../adapters/signing-keys.ts'
@@ -27,6 +27,7 @@ import { FrequencyCaps } from '../serving/frequency.ts'
 import { Leases } from '../serving/leases.ts'
 import { Serving } from '../serving/serve.ts'
 import { ImpressionIds } from '../tracking/impression-ids.ts'
+import { ownImpressions } from '../tracking/own-ids.ts'
 import { TokenSigner } from '../tracking/token.ts'
 import { BuilderClient } from './builder-client.ts'
 import { CommandsClient } from './commands-client.ts'
@@ -81,7 +82,8 @@ export async function startEmbedded(
   const edge = newEdgeColumns()
   const catalog = new CatalogReader()
   const adTexts = new AdTexts(catalog)
-  const boot = nextBootNumber(folder.path, clock.now())
+  const boots = openBoots(folder.path, clock.now())
+  const boot = boots.at(-1)!
   const leases = new Leases(boot, PARTITIONS, catalog, edge)
   const rates = new ClickRates(shared)
 
@@ -148,6 +150,7 @@ export async function startEmbedded(
     dataCentres: readDataCentres(options.dataCentres),
     trustedProxies: readRanges(options.trustedProxies),
     countryOf: address => country.countryOf(address),
+    isOwnImpression: ownImpressions(boots, PARTITIONS),
     ad: number => adTexts.of(number),
     placement: number => directory.placement(number),
     publisher: number => directory.publisher(number),

@@ -3,6 +3,8 @@ import { eventually, Installation, type Json, runFarthing, type Scene } from './
 
 const TEST_MS = 20_000
 const PRICE = 100_000
+/** A click sooner after its impression is not a person's. */
+const HUMAN_MS = 650
 
 let farthing: Installation
 beforeAll(async () => {
@@ -46,6 +48,35 @@ const IDS: readonly (readonly [name: string, id: () => string])[] = [
   ['slashes, quotes and control characters', () => `a/b?"\\\n\t\u0000${crypto.randomUUID()}`],
   ['as long as one may be', () => crypto.randomUUID().repeat(6).slice(0, 200)],
 ]
+// Landing pages are given it for ${CLICK_ID}, and servers behind them report what they are given.
+guarantee(
+  'a click that its server reports, too, under the id of its impression is charged once',
+  async () => {
+    const scene = await cpc()
+    const served = await farthing.serve(scene)
+    await farthing.browse(served.impressionUrl)
+    await Bun.sleep(HUMAN_MS)
+    const report = click(scene, { click_id: served.impressionId })
+    const answer = await farthing.call('POST', '/events/click', report)
+    expect([answer.status, answer.body.errors]).toEqual([
+      400,
+      [{ path: 'click_id', message: expect.any(String), code: 'conflict' }],
+    ])
+    await farthing.browse(served.clickUrl)
+    await farthing.chargeIn(served.impressionId, 'charged')
+    await farthing.kill()
+    await farthing.restart()
+    expect((await farthing.call('POST', '/events/click', report)).status).toBe(400)
+    const { impressionId: impression_id } = served
+    const event = { ad_id: scene.adId, timestamp: at(), impression_id }
+    expect(await farthing.must(202, 'POST', '/events/impression', [event])).toMatchObject({
+      accepted: 0,
+      refused: [{ index: 0, impression_id, code: 'conflict' }],
+    })
+    expect(await counted(scene, 'clicks', 1)).toEqual({ count: 1, spend: PRICE / 1e6 })
+  },
+)
+
 guarantee('an id of any text is charged, found with its history, counted once, and refunded', async () => {
   const scene = await cpc({ budget: { dailyMicros: PRICE * 10 } })
   for (const [name, made] of IDS) {

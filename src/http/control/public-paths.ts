@@ -174,7 +174,7 @@ export function describePublicPaths(app: OpenAPIHono): void {
       method: 'post',
       path: `/events/${kind}`,
       summary: `Report ${kind}s from a server`,
-      description: `One event or up to 1,000. \`metadata\` and fields without a name here are kept with the event: at most ${KEPT_BYTES_MAX} bytes of JSON, more is refused as \`tooLarge\`. Roles: ingest, admin.`,
+      description: `One event or up to 1,000. \`metadata\` and fields without a name here are kept with the event: at most ${KEPT_BYTES_MAX} bytes of JSON, more is refused as \`tooLarge\`. An impression that was chosen here is counted by its own addresses: its id, which landing pages get for \`\${CLICK_ID}\`, is refused as \`conflict\`. Roles: ingest, admin.`,
       request: {
         body: {
           required: true,
@@ -192,7 +192,10 @@ export function describePublicPaths(app: OpenAPIHono): void {
                 items: holding({
                   index: integer,
                   [id]: { type: ['string', 'null'] as const, description: 'null where it was no text' },
-                  code: { ...text, description: '`invalid`, `expired`, `future`, `unknownAd`, `tooLarge`' },
+                  code: {
+                    ...text,
+                    description: '`invalid`, `expired`, `future`, `unknownAd`, `conflict`, `tooLarge`',
+                  },
                   message: { ...text, description: 'Names the field' },
                 }),
               },

@@ -27,6 +27,8 @@ export interface EdgeDependencies {
   readonly dataCentres: DataCentres
   readonly trustedProxies: AddressRanges
   readonly countryOf: (address: string) => string | null
+  /** Whether an id is of an impression that was chosen here. */
+  readonly isOwnImpression: (id: string) => boolean
   readonly ad: (number: number) => AdFacts | null
   readonly placement: (number: number) => Placement | null
   readonly publisher: (number: number) => Publisher | null

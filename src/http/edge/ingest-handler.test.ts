@@ -2,16 +2,23 @@ import { expect, test } from 'bun:test'
 import { plainCampaign } from '../../../test/random-campaigns.ts'
 import { MemoryLog } from '../../adapters/memory/log.ts'
 import { hash32 } from '../../core/bytes.ts'
-import { formatId } from '../../core/ids.ts'
+import { formatId, formatUuid } from '../../core/ids.ts'
 import { DAY_MS, MINUTE_MS, rfc3339 } from '../../core/time.ts'
 import { KEPT_BYTES_MAX } from '../../records/ingested.ts'
 import { Reason } from '../../records/reasons.ts'
 import { RECORD_BYTES_MAX, RecordKind } from '../../records/record.ts'
+import { ImpressionIds } from '../../tracking/impression-ids.ts'
 import { handleIngest, INGEST_BYTES_MAX, INGEST_ITEMS_MAX } from './ingest-handler.ts'
 import { BROWSER, NOW, PARTITIONS, PLACEMENT, TestEdge } from './test-edge.ts'
 
 const AD = plainCampaign(1).ads[0]!.id
 const OWNER = plainCampaign(1).advertiserId
+
+function chosenId(boot: number): string {
+  const bytes = new Uint8Array(16)
+  new ImpressionIds(boot, PARTITIONS).write(new DataView(bytes.buffer), 0, 0, NOW)
+  return formatUuid(bytes, 0)
+}
 
 function edgeOver() {
   return new TestEdge([plainCampaign(1)], new MemoryLog(PARTITIONS, { now: () => NOW }))
@@ -83,6 +90,7 @@ const REFUSED: readonly [name: string, change: object, code: string][] = [
   ['an ad that is not there', { ad_id: 'ad_zzzz' }, 'unknownAd'],
   ['an ad id that is none', { ad_id: 'x' }, 'unknownAd'],
   ["another advertiser's ad", { advertiser_id: formatId('advertiser', 512) }, 'unknownAd'],
+  ['the id of an impression that was chosen here', { click_id: chosenId(1) }, 'conflict'],
 ]
 test.each(REFUSED)('%s is refused, and the good events beside it are not', async (_name, change, code) => {
   const world = edgeOver()
@@ -103,6 +111,11 @@ test.each(REFUSED)('%s is refused, and the good events beside it are not', async
   const alone = await post(world, bad)
   expect([alone.status, alone.headers.get('content-type')]).toEqual([400, 'application/problem+json'])
   expect(world.ingested()).toHaveLength(2)
+})
+
+test('the id of an impression that another installation chose is one like others', async () => {
+  const answer = await post(edgeOver(), click({ click_id: chosenId(2) }))
+  expect(answer.status).toBe(202)
 })
 
 test('7 days ago and 5 minutes ahead still count, in any offset and to any fraction', async () => {

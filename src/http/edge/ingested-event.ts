@@ -93,6 +93,10 @@ export class EventReader {
     }
     // Half of a surrogate pair has no UTF-8: it would be one id with others, and no ledger could hash it.
     if (!id.isWellFormed()) return invalid(idField, 'must be Unicode')
+    // Its pixel and its click come with its token. Under the id of an ingested event they would be charged once more.
+    if (this.deps.isOwnImpression(id)) {
+      return { code: 'conflict', path: idField, message: 'is of an impression whose own addresses count it' }
+    }
     const adId = item['ad_id']
     if (typeof adId !== 'string') return invalid('ad_id', 'must be the id of an ad')
     const time = timeOf(item['timestamp'])

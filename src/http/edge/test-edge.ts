@@ -16,6 +16,7 @@ import { ClickRates } from '../../serving/click-rate.ts'
 import { FrequencyCaps } from '../../serving/frequency.ts'
 import { Serving } from '../../serving/serve.ts'
 import { ImpressionIds } from '../../tracking/impression-ids.ts'
+import { ownImpressions } from '../../tracking/own-ids.ts'
 import { TokenSigner } from '../../tracking/token.ts'
 import { newAnswers } from './ad-forms.ts'
 import type { AuctionDependencies } from './auction-handler.ts'
@@ -29,6 +30,7 @@ export const BROWSER =
   'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36'
 export const PUBLIC_URL = 'https://ads.example'
 export const PARTITIONS = 4
+const BOOT = 1
 
 export const PUBLISHER: Publisher = {
   id: formatId('publisher', 256),
@@ -116,6 +118,7 @@ export class TestEdge<Log extends EventLog> {
       dataCentres: DataCentres.none,
       trustedProxies: AddressRanges.of('127.0.0.0/8'),
       countryOf: address => (address === '203.0.113.9' ? 'DEU' : null),
+      isOwnImpression: ownImpressions([BOOT], PARTITIONS),
       ad: number => {
         const detail = this.reader.detailOf(number)
         const landingUrl = this.reader.landingUrlOf(number)
@@ -137,7 +140,7 @@ export class TestEdge<Log extends EventLog> {
     this.auction = {
       edge: this.edge,
       serving: new Serving(this.reader, shared, columns, rates, new FrequencyCaps(1 << 10)),
-      ids: new ImpressionIds(1, PARTITIONS),
+      ids: new ImpressionIds(BOOT, PARTITIONS),
       requestCounts: this.requestCounts,
       sampler: new Sampler(() => {}),
       answers: newAnswers(this.edge),
