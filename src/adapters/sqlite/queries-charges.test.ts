@@ -193,7 +193,7 @@ test('an impression of another partition is looked for in its own', async () => 
 })
 
 // API.md: "It exists from the first billable event (CPM: impression, CPC: click); before that 404."
-test('an event that its campaign does not pay for is no charge', async () => {
+test('of a click and an impression that servers report under one id, only what is paid for is a charge', async () => {
   isCpc()
   const event = { id: 'both', second: hash32('both') }
   store.transition(1, event, {
@@ -208,6 +208,31 @@ test('an event that its campaign does not pay for is no charge', async () => {
   store.insert('repeat', { event: event.id, kind: EventKind.click, count: 2 })
   expect(await store.queries.charge('both')).toMatchObject({ state: 'charged', duplicates: 2 })
   expect(await states('both')).toEqual(['reserved', 'charged'])
+})
+
+test('what a campaign paid for before its model was changed is shown as it was', async () => {
+  isCpm()
+  const click = impression(NOW, 1, 1)
+  store.charge(1, NOW, click)
+  store.insert('token_repeat', { partition: 1, event: click.id, kind: EventKind.click, count: 2 })
+  expect(await store.queries.charge(click.id)).toMatchObject({ state: 'charged', duplicates: 2 })
+  const refused = impression(NOW, 2, 1)
+  store.transition(1, refused, {
+    kind: EventKind.click,
+    at: NOW,
+    state: 'rejected',
+    reason: Reason.tooSoon,
+  })
+  store.insert('token_repeat', { partition: 1, event: refused.id, kind: EventKind.click, count: 3 })
+  expect(await store.queries.charge(refused.id)).toMatchObject({ reason: 'tooSoon', duplicates: 3 })
+})
+
+test('an impression that was charged before its campaign came to pay for clicks is shown as it was', async () => {
+  isCpc()
+  const event = impression(NOW, 3, 1)
+  store.block(1, NOW + 2000, [shownItem(event, NOW + 1000)])
+  store.insert('token_repeat', { partition: 1, event: event.id, kind: EventKind.impression, count: 4 })
+  expect(await store.queries.charge(event.id)).toMatchObject({ state: 'charged', duplicates: 4 })
 })
 
 test('of a click and an impression under one id, of two campaigns, the refunds of one are not the other’s', async () => {

@@ -29,6 +29,7 @@ interface Facts {
 
 interface EntryFacts {
   kind: number
+  event_second: number
   at: number
   amount: number
   campaign: number
@@ -38,7 +39,8 @@ interface EntryFacts {
 }
 
 interface TransitionFacts {
-  kind: number
+  kind: EventKind
+  event_second: number
   at: number
   state: string
   reason: number
@@ -59,14 +61,14 @@ function readCharge(store: ReadStore, eventId: string) {
   const hash = hash32(eventId)
   const second = key === null ? hash : Math.floor(key.chosenAt / 1000)
   const entries = store.all<EntryFacts>(
-    `SELECT kind, at, amount, campaign, ad, advertiser, note FROM entry
+    `SELECT kind, event_second, at, amount, campaign, ad, advertiser, note FROM entry
      WHERE event_second IN (?, ?) AND event = ? ORDER BY number`,
     second,
     hash,
     eventId,
   )
   const transitions = store.all<TransitionFacts>(
-    `SELECT kind, at, state, reason, campaign, ad, advertiser FROM transition
+    `SELECT kind, event_second, at, state, reason, campaign, ad, advertiser FROM transition
      WHERE event_second IN (?, ?) AND event = ? ORDER BY number`,
     second,
     hash,
@@ -76,17 +78,20 @@ function readCharge(store: ReadStore, eventId: string) {
     uuid === null || key === null || entries.some(({ kind }) => kind === EntryKind.charge)
       ? null
       : chargedImpression(store, key.partition, uuid, key.chosenAt)
-  // The ids of ingested clicks and impressions may be the same text: only what the campaign pays for is its charge, and
-  // of two campaigns that of the first.
+  // The ids of ingested clicks and impressions may be the same text: of two campaigns, the first one's charge is shown.
   const campaign = (entries[0] ?? transitions[0] ?? shown?.item)?.campaign
   if (campaign === undefined) return null
-  const billable = billableKind(store, campaign)
+  // Of what comes with tokens only what is paid for has rows. Of reported events both kinds have.
+  const isOfToken = shown !== null || (entries[0] ?? transitions[0])?.event_second !== hash
+  const paid = isOfToken ? null : paidKind(store, campaign)
+  const steps = transitions.filter(of => of.campaign === campaign && (paid === null || of.kind === paid))
   const facts = factsOf(
     entries.filter(entry => entry.campaign === campaign),
-    transitions.filter(of => of.campaign === campaign && (billable === null || of.kind === billable)),
+    steps,
     shown,
   )
   if (facts === null) return null
+  const billable = paid ?? steps[0]?.kind ?? (shown === null ? EventKind.click : EventKind.impression)
   const last = facts.states.at(-1)!
   const repeatsOf = (kind: EventKind | null, as = 0) => {
     const kinds = [as + (kind ?? EventKind.impression), as + (kind ?? EventKind.click)] as const
@@ -153,8 +158,8 @@ function factsOf(
   return { campaign, ad, advertiser, amount, refunded, states }
 }
 
-/** Which events a campaign pays for; null where the campaign is not known. */
-function billableKind(store: ReadStore, campaign: number): EventKind | null {
+/** Which events a campaign pays for now; null where the campaign is not known. */
+function paidKind(store: ReadStore, campaign: number): EventKind | null {
   const row = store.one<{ model: string | null }>(
     `SELECT doc ->> '$.bid.model' AS model FROM entity WHERE kind = 'campaign' AND number = ?`,
     campaign,
