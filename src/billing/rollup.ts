@@ -28,7 +28,7 @@ export function rollup(
   const now = partition.head.time
   const late = Math.floor(eventTime / MINUTE_MS) * MINUTE_MS + OPEN_MS < now
   const minute = Math.floor((late ? now : eventTime) / MINUTE_MS) * MINUTE_MS
-  const key = `${minute}|${of.ad}|${of.placement}|${of.country}|${of.device}`
+  const key = `${minute}|${of.ad}|${of.placement}|${of.publisher}|${of.country}|${of.device}`
   let row = changes.rollups.get(key)
   if (row === undefined) {
     row = {

@@ -103,7 +103,7 @@ const COMPARED: Record<string, string> = {
   entry: 'SELECT * FROM entry ORDER BY number',
   account: 'SELECT * FROM account WHERE balance <> 0 ORDER BY account, currency, partition',
   transition: 'SELECT * FROM transition ORDER BY number',
-  rollup: 'SELECT * FROM rollup ORDER BY minute, ad, placement, country, device',
+  rollup: 'SELECT * FROM rollup ORDER BY minute, ad, placement, publisher, country, device',
   bits: 'SELECT * FROM bits ORDER BY boot, partition, kind, page',
   repeat: `SELECT event, kind, sum(count) AS count FROM (
     SELECT event, kind, count FROM repeat UNION ALL SELECT event, kind, count FROM token_repeat)

@@ -105,7 +105,8 @@ describe('a report', () => {
     store.rollup(NOW, { ...figures, country: 235 })
     store.rollup(NOW + MINUTE, { ...figures, country: 235 })
     store.rollup(NOW, { impressions: 1 })
-    expect(await rows({ groupBy: ['campaign', 'country'] })).toEqual([
+    const today = { from: at('2026-11-24T00:00:00Z'), to: at('2026-11-25T00:00:00Z') }
+    expect(await rows({ ...today, groupBy: ['campaign', 'country'] })).toEqual([
       {
         window: '2026-11-24T00:00:00.000Z',
         campaign: 'cmp_e8',
@@ -164,6 +165,19 @@ describe('a report', () => {
     expect(await counted({ campaign: CAMPAIGN, publisher: PUBLISHER })).toBe(1)
     expect(await happened({ campaign: CAMPAIGN, publisher: other.publisher })).toEqual([])
     expect(await happened({ from: NOW + 1 })).toEqual([])
+  })
+
+  test('has every window of each group in which something happened', async () => {
+    store.rollup(NOW, { impressions: 3, country: 235 })
+    store.rollup(NOW - HOUR, { impressions: 1, country: 0 })
+    const hour = { from: NOW - HOUR, to: NOW + HOUR, granularity: 'hour' as const }
+    const counts = (await rows({ ...hour, groupBy: ['country'] })).map(
+      ({ window, country, impressions }) => `${String(window).slice(11, 13)} ${country} ${impressions}`,
+    )
+    expect(counts).toEqual(['11 null 1', '11 USA 0', '12 null 0', '12 USA 3'])
+    expect(await rows({ ...hour, granularity: 'minute', groupBy: ['country'] })).toHaveLength(240)
+    expect(await rows({ ...hour, granularity: 'total', groupBy: ['country'] })).toHaveLength(2)
+    expect(await rows({ ...hour, publisher: PUBLISHER + 256, groupBy: ['country'] })).toEqual([])
   })
 
   test('without groups has every window that starts before its end, also where nothing happened', async () => {
@@ -228,7 +242,7 @@ describe('a report', () => {
     store.insert('requests', { minute: NOW, ...said, requests: 10 })
     store.insert('requests', { minute: NOW, ...said, placement: 0, publisher: 0, requests: 7 })
     expect(await happened({})).toMatchObject([{ requests: 17, impressions: 4 }])
-    expect(await rows({ groupBy: ['placement'] })).toMatchObject([
+    expect(await rows({ granularity: 'total', groupBy: ['placement'] })).toMatchObject([
       { placement: null, requests: 7, impressions: 0 },
       { placement: 'plc_zk', requests: 10, impressions: 4 },
     ])

@@ -1,5 +1,6 @@
 import { campaignDay } from '../../campaigns/schedule.ts'
 import { wallMinute } from '../../campaigns/schedule-zone.ts'
+import { assert } from '../../core/assert.ts'
 import { countryAt } from '../../core/country.ts'
 import { formatId } from '../../core/ids.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS, rfc3339 } from '../../core/time.ts'
@@ -38,8 +39,7 @@ export function aggregates(
 ) {
   const step = STEP[query.granularity]
   const first = Math.ceil(query.start / step) * step
-  if ((query.end - first) / step > WINDOWS_MAX)
-    throw new TooManyWindows(`at most ${WINDOWS_MAX} windows in one answer`)
+  if ((query.end - first) / step > WINDOWS_MAX) throw tooMany('windows')
   const found = new Map<number, Sums>()
   for (const row of store.all<Sums & { window: number }>(
     `SELECT minute / ? * ? AS window, sum(impressions) AS impressions, sum(clicks) AS clicks, sum(spend) AS spend
@@ -108,33 +108,46 @@ const NAMES: Record<ReportDimension, (value: number) => string | null> = {
 }
 
 /**
- * Rows by window (in the zone that is asked for) and dimensions. Without dimensions every window has a row; with them
- * a group has those in which something happened.
+ * A row for each window (in the zone that is asked for) and each group of dimensions in which something happened, zero
+ * where nothing did. Without dimensions everything is one group.
  */
 export function report(store: ReadStore, query: ReportQuery, now: number) {
   const withRequests = countsRequests(query)
-  const rows = new Map<string, { window: number; of: ReportRow }>()
-  const windowOf = windows(query)
-  if (query.groupBy.length === 0) {
-    const first = Math.ceil(query.from / MINUTE_MS) * MINUTE_MS
-    for (let at = windowOf(first); at < query.to; at = windowAfter(query, windowOf, at)) {
-      if (rows.size >= WINDOWS_MAX) throw new TooManyWindows(`at most ${WINDOWS_MAX} windows in one answer`)
-      rows.set(String(at), { window: at, of: { ...NOTHING, minute: at } })
-    }
+  const windowOf = windowsOf(query)
+  const windows = [...windowsFrom(query, windowOf)]
+  const groups = new Map<string, Map<number, ReportRow>>()
+  const groupOf = (row: ReportRow | null) => {
+    const key = query.groupBy.map(dimension => row?.[dimension]).join('|')
+    const known = groups.get(key)
+    if (known !== undefined) return known
+    if ((groups.size + 1) * windows.length > WINDOWS_MAX) throw tooMany('rows')
+    const group = new Map(windows.map(window => [window, { ...row, ...NOTHING, minute: window }]))
+    groups.set(key, group)
+    return group
   }
+  if (query.groupBy.length === 0) groupOf(null)
   for (const row of figuresOf(store, query, withRequests)) {
-    const window = windowOf(row.minute)
-    const key = [window, ...query.groupBy.map(dimension => row[dimension])].join('|')
-    const known = rows.get(key)
-    if (known !== undefined) for (const figure of FIGURES) known.of[figure] += row[figure]
-    else if (rows.size < WINDOWS_MAX) rows.set(key, { window, of: row })
-    else throw new TooManyWindows(`at most ${WINDOWS_MAX} rows in one answer`)
+    const of = groupOf(row).get(windowOf(row.minute))
+    assert(of !== undefined, 'a row of a report is in none of its windows')
+    for (const figure of FIGURES) of[figure] += row[figure]
   }
-  return {
-    rows: [...rows.values()].map(({ window, of }) => rowOf(query, window, of, withRequests)),
-    asOf: rfc3339(now),
-    final: query.to + FINAL_AFTER_MS < now,
+  const rows = windows.flatMap(window =>
+    [...groups.values()].map(group => rowOf(query, window, group.get(window)!, withRequests)),
+  )
+  return { rows, asOf: rfc3339(now), final: query.to + FINAL_AFTER_MS < now }
+}
+
+function* windowsFrom(query: ReportQuery, windowOf: (time: number) => number): Iterable<number> {
+  const first = Math.ceil(query.from / MINUTE_MS) * MINUTE_MS
+  let count = 0
+  for (let at = windowOf(first); at < query.to; at = windowAfter(query, windowOf, at)) {
+    if (++count > WINDOWS_MAX) throw tooMany('windows')
+    yield at
   }
+}
+
+function tooMany(what: 'windows' | 'rows'): TooManyWindows {
+  return new TooManyWindows(`at most ${WINDOWS_MAX} ${what} in one answer`)
 }
 
 /** A request is one for a placement: it is nobody's campaign, ad or advertiser yet. */
@@ -186,7 +199,7 @@ function rowOf(
 }
 
 /** The start of the window that holds a time. Hours and days are those of the zone's clocks. */
-function windows(query: ReportQuery): (time: number) => number {
+function windowsOf(query: ReportQuery): (time: number) => number {
   const { granularity, timeZone } = query
   switch (granularity) {
     case 'total':

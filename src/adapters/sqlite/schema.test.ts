@@ -11,6 +11,7 @@ let store: TestStore
 beforeEach(() => {
   store = new TestStore()
   store.entry(0, { kind: EntryKind.deposit, at: NOW, advertiser: 256, amount: 10_000_000 })
+  store.rollup(NOW, { impressions: 2, spend: 7 })
   block = store.block(0, NOW + 2000, [
     shownItem(impression(NOW, 1), NOW + 300),
     shownItem(impression(NOW, 2), NOW + 400),
@@ -29,6 +30,17 @@ function downgrade(db: Database): void {
     ALTER TABLE entry DROP COLUMN postings;
     DROP TABLE token_repeat;
     DROP INDEX bits_issued;
+    ALTER TABLE rollup RENAME TO rollup_now;
+    CREATE TABLE rollup (
+      minute INTEGER NOT NULL, ad INTEGER NOT NULL, placement INTEGER NOT NULL,
+      country INTEGER NOT NULL, device INTEGER NOT NULL,
+      campaign INTEGER NOT NULL, advertiser INTEGER NOT NULL, publisher INTEGER NOT NULL,
+      impressions INTEGER NOT NULL, clicks INTEGER NOT NULL, charges INTEGER NOT NULL,
+      spend INTEGER NOT NULL, rejected INTEGER NOT NULL,
+      PRIMARY KEY (minute, ad, placement, country, device)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO rollup SELECT * FROM rollup_now;
+    DROP TABLE rollup_now;
     UPDATE meta SET value = '1' WHERE name = 'schema'`)
 }
 
@@ -39,14 +51,19 @@ async function ledger(path: string) {
     verified: await queries.verify(),
     charges: await queries.entryCharges(formatId('entry', block)),
     columns: reading.all('SELECT * FROM entry'),
+    rollups: reading.all('SELECT * FROM rollup'),
+    keys: reading.all(
+      "SELECT sql FROM sqlite_master WHERE name = 'rollup' AND sql LIKE '%placement, publisher%'",
+    ).length,
   }
   reading.close()
   return found
 }
 
-test('a data folder of version 1 is brought up to date, and its ledger is the same', async () => {
+test('a data folder of version 1 is brought up to date, and its ledger and figures are the same', async () => {
   const before = await ledger(store.path)
   expect(before.verified).toMatchObject({ ok: true, entries: 2 })
+  expect([before.rollups.length, before.keys]).toEqual([1, 1])
   expect(before.charges!.items.length).toBe(2)
   downgrade(store.db)
   new SqliteStore(store.path, 2).close()

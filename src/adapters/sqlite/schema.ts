@@ -7,7 +7,7 @@ import { BooksRefused } from '../../ports/store.ts'
  * b-tree, and an entry's number tells its chain. Times are ms; amounts are micros; hashes are bytes.
  * The SQL stays within what SQLite and PostgreSQL share, but for types.
  */
-const SCHEMA_VERSION = 3
+const SCHEMA_VERSION = 4
 
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -102,14 +102,15 @@ CREATE TABLE IF NOT EXISTS account (
   PRIMARY KEY (account, currency, partition)
 ) STRICT, WITHOUT ROWID;
 
--- Rollups, by the minute of the event's own time (ms). Written with the charges that they summarise.
+-- Rollups, by the minute of the event's own time (ms). Written with the charges that they summarise. A placement has
+-- one publisher; where there is no placement (0), requests name any.
 CREATE TABLE IF NOT EXISTS rollup (
   minute INTEGER NOT NULL, ad INTEGER NOT NULL, placement INTEGER NOT NULL,
   country INTEGER NOT NULL, device INTEGER NOT NULL,
   campaign INTEGER NOT NULL, advertiser INTEGER NOT NULL, publisher INTEGER NOT NULL,
   impressions INTEGER NOT NULL, clicks INTEGER NOT NULL, charges INTEGER NOT NULL,
   spend INTEGER NOT NULL, rejected INTEGER NOT NULL,
-  PRIMARY KEY (minute, ad, placement, country, device)
+  PRIMARY KEY (minute, ad, placement, publisher, country, device)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS requests (
   minute INTEGER NOT NULL, placement INTEGER NOT NULL, publisher INTEGER NOT NULL,
@@ -171,6 +172,18 @@ const MIGRATIONS: readonly (string | null)[] = [
    DROP TABLE block`,
   // Repeats of impressions had no table of their own. Those of older ones stay where they are.
   null,
+  // What several publishers without a placement showed was the first one's. What is counted already stays so.
+  `CREATE TABLE rollup_by_publisher (
+     minute INTEGER NOT NULL, ad INTEGER NOT NULL, placement INTEGER NOT NULL,
+     country INTEGER NOT NULL, device INTEGER NOT NULL,
+     campaign INTEGER NOT NULL, advertiser INTEGER NOT NULL, publisher INTEGER NOT NULL,
+     impressions INTEGER NOT NULL, clicks INTEGER NOT NULL, charges INTEGER NOT NULL,
+     spend INTEGER NOT NULL, rejected INTEGER NOT NULL,
+     PRIMARY KEY (minute, ad, placement, publisher, country, device)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO rollup_by_publisher SELECT * FROM rollup;
+   DROP TABLE rollup;
+   ALTER TABLE rollup_by_publisher RENAME TO rollup`,
 ]
 
 /** Makes the tables, or brings those of an earlier version up to date. Call it in a transaction. */

@@ -208,7 +208,7 @@ function writeSums(statements: Statements, changes: Changes): void {
       `INSERT INTO rollup (minute, ad, placement, country, device, campaign, advertiser, publisher,
          impressions, clicks, charges, spend, rejected)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (minute, ad, placement, country, device) DO UPDATE SET
+       ON CONFLICT (minute, ad, placement, publisher, country, device) DO UPDATE SET
          impressions = impressions + excluded.impressions, clicks = clicks + excluded.clicks,
          charges = charges + excluded.charges, spend = spend + excluded.spend, rejected = rejected + excluded.rejected`,
       [

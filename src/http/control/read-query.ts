@@ -23,8 +23,13 @@ export class QueryReader {
     this.#errors.push({ path, message })
   }
 
+  /** So far. */
+  get isRight(): boolean {
+    return this.#errors.length === 0
+  }
+
   done(): void {
-    if (this.#errors.length > 0)
+    if (!this.isRight)
       throw new HttpProblem(400, 'The query has parameters that are not right.', this.#errors)
   }
 

@@ -23,7 +23,8 @@ export function reportRoutes(routes: Routes, deps: ControlDeps): void {
       path: '/aggregates',
       tag,
       summary: 'Counts and spend of an ad by window',
-      description: 'Zero-filled, UTC, `start` <= window < `end`; a window is named by its start.',
+      description:
+        'Zero-filled, UTC, `start` <= window < `end`; a window is named by its start and counts whole.',
       roles: 'admin; advertiser and reader their own',
       query: [
         { name: 'ad_id', description: 'The ad', required: true },
@@ -54,7 +55,10 @@ export function reportRoutes(routes: Routes, deps: ControlDeps): void {
       roles: 'admin; advertiser and reader their own',
       query: [
         { name: 'ad_id', description: 'The ad', required: true },
-        { name: 'window', description: 'As 30s, 5m or 24h, at most a day; by default 5m' },
+        {
+          name: 'window',
+          description: 'As 30s, 5m or 24h, at most a day, from a whole minute on; by default 5m',
+        },
       ],
       answer: { status: 200, description: 'Figures', schema: answers.realtime },
     },
@@ -74,8 +78,8 @@ export function reportRoutes(routes: Routes, deps: ControlDeps): void {
       tag,
       summary: 'Figures by window and dimensions',
       description:
-        'Send `Accept: text/csv` for CSV. Without groupBy every window has a row; with it, each group has the windows ' +
-        'in which something happened.',
+        'Send `Accept: text/csv` for CSV. Every window has a row, zero where nothing happened; with groupBy one for each ' +
+        'group in which something did. The windows that hold `from` and `to` have what is between them only.',
       roles: 'admin; advertiser, publisher and reader their own',
       query: [
         { name: 'from', description: 'RFC 3339; by default a day before `to`' },
@@ -163,6 +167,8 @@ function checkSpan(
   end: number,
   granularity: keyof typeof GRANULARITY_MS,
 ): void {
+  // A time that is missing is a fault of its own.
+  if (!query.isRight) return
   if (end < start) query.fault(path, 'must not be before the start')
   if ((end - start) / GRANULARITY_MS[granularity] > WINDOWS_MAX) {
     query.fault(path, `must leave at most ${WINDOWS_MAX} windows`)
