@@ -120,7 +120,7 @@ export function checkObject(of: Shape, value: unknown, faults: Faults): void {
   if (of.rule !== undefined) of.rule(value, faults)
 }
 
-function checkField(field: Field, value: unknown, faults: Faults): void {
+export function checkField(field: Field, value: unknown, faults: Faults): void {
   switch (field.kind) {
     case 'text':
       if (typeof value !== 'string' || value.length < field.min || value.length > field.max) break

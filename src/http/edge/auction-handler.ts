@@ -3,7 +3,7 @@ import { hash53 } from '../../campaigns/targeting.ts'
 import { jsonText } from '../../core/json-text.ts'
 import { decimalFromCpmMicros } from '../../openrtb/price.ts'
 import type { BidRequest } from '../../openrtb/types.ts'
-import { jsonDepthWithin, validateBidRequest } from '../../openrtb/validate.ts'
+import { parseBidRequest } from '../../openrtb/validate.ts'
 import { readImp, readRequest } from '../../serving/read-request.ts'
 import { RequestView } from '../../serving/request-view.ts'
 import { Choice, type Serving } from '../../serving/serve.ts'
@@ -67,12 +67,11 @@ function refused({ edge }: AuctionDependencies, { status, detail }: RefusedBody)
 function answerTo(deps: AuctionDependencies, text: string): Response {
   const { counters } = deps.edge
   counters.add('requests')
-  const parsed = parse(text)
-  if (parsed === undefined) {
+  const checked = parseBidRequest(text)
+  if (checked === null) {
     counters.add('badRequests')
     return problemResponse(400, 'The body is not JSON, or too deep.')
   }
-  const checked = validateBidRequest(parsed)
   if (!checked.ok) {
     counters.add('badRequests')
     return problemResponse(400, 'The bid request breaks OpenRTB 2.6.', checked.errors)
@@ -84,15 +83,6 @@ function answerTo(deps: AuctionDependencies, text: string): Response {
   }
   counters.add('bids')
   return new Response(answer, JSON_ANSWER)
-}
-
-function parse(text: string): unknown {
-  if (!jsonDepthWithin(text)) return undefined
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** The bid response, or null where nothing bids. */
