@@ -143,8 +143,7 @@ function campaignFields(from: CampaignFields): CampaignFields {
       startAt: utc(schedule.startAt),
       endAt: utc(schedule.endAt),
       timeZone: schedule.timeZone,
-      // Midnight is written one way: a daypart to 00:00 runs to the end of its day.
-      dayparts: schedule.dayparts.map(part => ({ ...part, to: part.to === '24:00' ? '00:00' : part.to })),
+      dayparts: schedule.dayparts,
     },
     targeting: { ...targeting, domains: targeting.domains.map(domain => domain.toLowerCase()) },
     pacing,

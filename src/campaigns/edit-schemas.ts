@@ -30,7 +30,7 @@ const amountMicros = z.int().min(1).max(MICROS_MAX).meta({ description: 'Million
 const microsFromZero = z.int().min(0).max(MICROS_MAX).meta({ description: 'Millionths of the currency unit' })
 const count = z.int().min(0).max(MICROS_MAX)
 const pixels = z.int().min(1).max(10_000)
-const email = z.email().max(254)
+const email = z.email({ error: 'must be an email address' }).max(254)
 const hostname = z
   .string()
   .max(253)

@@ -111,6 +111,14 @@ test('a daypart over a midnight that is followed by a skipped day goes on in the
   expect(open(night, '2011-12-30T16:00:00Z')).toBe(false)
 })
 
+test.each(['24:00', '00:00'])('a daypart to %s goes to the end of its day', to => {
+  const evening = schedule('UTC', [5], '20:00', to)
+  expect(open(evening, '2026-11-27T19:59:59Z')).toBe(false)
+  expect(open(evening, '2026-11-27T23:59:59Z')).toBe(true)
+  expect(open(evening, '2026-11-28T00:00:00Z')).toBe(false)
+  expect(open(evening, '2026-11-27T00:00:00Z')).toBe(false)
+})
+
 test('a daypart from a time to the same time is the whole day round', () => {
   const day = schedule('Asia/Kathmandu', [1], '00:00', '00:00')
   expect(open(day, '2026-11-22T18:15:00Z')).toBe(true)

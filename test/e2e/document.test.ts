@@ -27,7 +27,16 @@ async function hold(status: number, method: string, path: string, body?: Json, h
     '',
   ])
   holdAnswer(method, path, answer)
+  if (status === 201) await holdLocation(method, path, answer)
   return answer.body
+}
+
+/** What was made is where the answer says. A refund is a state of its charge. */
+async function holdLocation(method: string, path: string, { headers, body }: Answer): Promise<void> {
+  const location = headers.get('location') ?? 'nowhere'
+  const { id, eventId } = (await farthing.call('GET', location)).body
+  const expected = path.endsWith('/refund') ? { eventId: body.eventId } : { id: body.id }
+  expect({ id, eventId }, `${method} ${path}: ${location}`).toMatchObject(expected)
 }
 
 function holdAnswer(method: string, path: string, answer: Answer): void {

@@ -5,7 +5,7 @@ import * as answers from './answers.ts'
 import type { ControlDeps } from './deps.ts'
 import { findEntity, listPage, lookUp, noReference, requireAccount } from './entities.ts'
 import type { Routes } from './routes.ts'
-import { json, submit } from './submit.ts'
+import { created, json, submit } from './submit.ts'
 
 export const PAGE_QUERY = [
   { name: 'limit', description: '1 to 200, by default 50' },
@@ -41,7 +41,7 @@ export function keyRoutes(routes: Routes, deps: ControlDeps): void {
       const body = { ...said, secretHash: hash }
       const outcome = await submit(deps, call, { name: 'createKey', target: null, body, said })
       const { secretHash: _, ...key } = outcome.body
-      return json(outcome.status, { ...key, key: outcome.replayed ? null : secret })
+      return created({ ...key, key: outcome.replayed ? null : secret }, `/v1/keys/${key['id']}`)
     },
   )
   routes.add(
@@ -155,8 +155,8 @@ export function accountRoutes(routes: Routes, deps: ControlDeps): void {
         const scope = writeScope(call.principal, ...editors)
         const sent = await call.body(body)
         if (ownerField !== null) await requireAccount(deps, scope, owner, ownerField, sent[ownerField])
-        const outcome = await submit(deps, call, { name: create, target: null, body: sent })
-        return json(outcome.status, outcome.body)
+        const { body: made } = await submit(deps, call, { name: create, target: null, body: sent })
+        return created(made, `${path}/${made['id']}`)
       },
     )
     routes.add(
@@ -293,8 +293,8 @@ function depositRoutes(routes: Routes, deps: ControlDeps): void {
       adminOnly(call.principal)
       const found = await findEntity(deps, 'advertiser', call.param('id'), { kind: 'all' })
       const body = await call.body(bodies.depositBody)
-      const outcome = await submit(deps, call, { name: 'deposit', target: found.number, body })
-      return json(outcome.status, outcome.body)
+      const { body: deposit } = await submit(deps, call, { name: 'deposit', target: found.number, body })
+      return created(deposit, `/v1/advertisers/${found.id}/deposits/${deposit['id']}`)
     },
   )
 }

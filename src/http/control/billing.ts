@@ -7,7 +7,7 @@ import { PAGE_QUERY } from './accounts.ts'
 import * as answers from './answers.ts'
 import type { ControlDeps } from './deps.ts'
 import type { Routes } from './routes.ts'
-import { json, submit } from './submit.ts'
+import { created, json, submit } from './submit.ts'
 
 const tag = 'Billing'
 
@@ -52,8 +52,9 @@ export function billingRoutes(routes: Routes, deps: ControlDeps): void {
       const target = parseId('campaign', String(charge['campaignId']))
       if (target === null) throw notThere('charge')
       refuseUnsettled(charge['state'])
-      const outcome = await submit(deps, call, { name: 'refund', target, body: { eventId, ...said } })
-      return json(outcome.status, outcome.body)
+      const { body } = await submit(deps, call, { name: 'refund', target, body: { eventId, ...said } })
+      // A refund is a state of its charge.
+      return created(body, `/v1/charges/${encodeURIComponent(eventId)}`)
     },
   )
   ledgerRoutes(routes, deps)

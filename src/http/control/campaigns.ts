@@ -8,7 +8,7 @@ import * as answers from './answers.ts'
 import type { ControlDeps } from './deps.ts'
 import { type Found, findEntity, listPage, requireAccount, requirePlacements } from './entities.ts'
 import type { Routes } from './routes.ts'
-import { json, submit } from './submit.ts'
+import { created, json, submit } from './submit.ts'
 
 const tag = 'Campaigns'
 const EDITS = 'admin; advertiser its own'
@@ -30,8 +30,8 @@ export function campaignRoutes(routes: Routes, deps: ControlDeps): void {
       const body = await call.body(bodies.campaignBody)
       await requireAccount(deps, scope, 'advertiser', 'advertiserId', body['advertiserId'])
       await requirePlacements(deps, body)
-      const outcome = await submit(deps, call, { name: 'createCampaign', target: null, body })
-      return json(outcome.status, outcome.body)
+      const { body: campaign } = await submit(deps, call, { name: 'createCampaign', target: null, body })
+      return created(campaign, `/v1/campaigns/${campaign['id']}`)
     },
   )
   routes.add(
@@ -162,7 +162,8 @@ function adRoutes(routes: Routes, deps: ControlDeps): void {
       const found = await findEntity(deps, 'campaign', call.param('id'), scope)
       const body = await call.body(bodies.adBody)
       const outcome = await submit(deps, call, { name: 'addAd', target: found.number, body })
-      return json(outcome.status, adsOf(outcome.body).at(-1) ?? outcome.body)
+      const ad = adsOf(outcome.body).at(-1) ?? outcome.body
+      return created(ad, `/v1/ads/${ad['id']}`)
     },
   )
   const list = async (found: Found, limit: number, cursor: string | null) => {

@@ -211,8 +211,11 @@ function documented(spec: RouteSpec) {
     parameters: [...inPath, ...inQuery, ...(spec.method === 'post' ? [IDEMPOTENCY_KEY] : [])],
     ...(spec.body === undefined ? {} : { request: { body: { required: true, content: json(spec.body) } } }),
     responses: {
-      [status]:
-        schema === undefined ? { description } : { description, content: { ...json(schema), ...others } },
+      [status]: {
+        description,
+        ...(schema === undefined ? {} : { content: { ...json(schema), ...others } }),
+        ...(status === 201 ? { headers: { Location: LOCATION } } : {}),
+      },
       ...Object.fromEntries(
         [400, ...faults, 503].map(fault => [
           fault,
@@ -230,6 +233,8 @@ function documented(spec: RouteSpec) {
 function namesOther(spec: RouteSpec): boolean {
   return (spec.query ?? []).some(({ name }) => /(?:Id|_id)$/.test(name))
 }
+
+const LOCATION = { description: 'The path of what was made', schema: { type: 'string' as const } }
 
 const FAULTS: Readonly<Record<number, string>> = {
   400: 'Malformed, wrong type or range, unknown field',

@@ -79,6 +79,11 @@ function problemOf(outcome: CommandOutcome): HttpProblem {
   return new HttpProblem(outcome.status, detail, errors)
 }
 
+/** 201, and where it is from now on (RFC 9110 section 15.3.2). */
+export function created(body: unknown, location: string): Response {
+  return json(201, body, { Location: location })
+}
+
 export function json(
   status: number,
   body: unknown,
