@@ -107,8 +107,9 @@ function applyCampaign(turn: Turn, number: number, campaign: Campaign): void {
   } else Object.assign(budget, terms)
   if (campaign.paused || campaign.archived) releaseLease(turn, number)
   changes.touchBudget(partition, number)
-  changes.catalog.push({ kind: 'campaign', campaign, money: { stopped: budget.stopped } })
+  // Judged first: what serves is told with the edit whether it stops the campaign, and heeds it before the edit's answer.
   judgeCampaign(turn, number)
+  changes.catalog.push({ kind: 'campaign', campaign, money: { stopped: budget.stopped } })
 }
 
 /** What nodes have leased and not chosen with is free again. */
