@@ -1,21 +1,12 @@
 import { UsageError } from '../src/config.ts'
 import { SCENARIOS, type Scenario } from './budgets/scenarios.ts'
+import { SIZES, type Size, shortSize, sizedAs } from './sizes.ts'
 
 /** One run: the same job gives the same run, to the byte. */
 export interface Job {
   readonly scenario: string
   readonly seed: number
   readonly size: Size
-}
-
-/** What replaces the scenario's own: null leaves it. */
-export interface Size {
-  readonly nodes: number | null
-  readonly campaigns: number | null
-  readonly regions: number | null
-  readonly hours: number | null
-  /** Requests a second of a node, on average over the week. */
-  readonly requests: number | null
 }
 
 export interface Options {
@@ -31,7 +22,6 @@ export interface Options {
 
 /** Scenarios that show what sets ways of keeping budgets apart. */
 const COMPARED = ['calm-day', 'viral-spike', 'small-budgets', 'region-cut', 'nodes-killed']
-export const SIZES = ['nodes', 'campaigns', 'regions', 'hours', 'requests'] as const
 /** Nodes are numbered so that a number tells the region: so many are told apart. */
 const REGIONS_MAX = 64
 const NODES_MAX = 100_000
@@ -48,7 +38,7 @@ export function readOptions(args: readonly string[]): Options {
   const flags = new Set<string>()
   for (let i = 0; i < args.length; i++) {
     const option = args[i]!
-    if (['--json', '--list', '--strict', '--compare'].includes(option)) {
+    if (['--json', '--list', '--strict', '--compare', '--short'].includes(option)) {
       flags.add(option)
       continue
     }
@@ -61,7 +51,7 @@ export function readOptions(args: readonly string[]): Options {
     said.set(name, value)
   }
   const whole = (name: string, most: number, least = 1) => numberOf(said, { name, least, most, whole: true })
-  const size = {
+  const size: Size = {
     nodes: whole('nodes', NODES_MAX),
     campaigns: whole('campaigns', CAMPAIGNS_MAX),
     regions: whole('regions', REGIONS_MAX),
@@ -80,7 +70,11 @@ export function readOptions(args: readonly string[]): Options {
       : scenariosNamed(said.get('scenario'))
   return {
     jobs: scenarios.flatMap(({ name }) =>
-      Array.from({ length: seeds }, (_, i) => ({ scenario: name, seed: seed + i, size })),
+      Array.from({ length: seeds }, (_, i) => ({
+        scenario: name,
+        seed: seed + i,
+        size: flags.has('--short') ? sizedAs(size, shortSize(name)) : size,
+      })),
     ),
     list,
     json: flags.has('--json'),

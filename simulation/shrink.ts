@@ -1,6 +1,7 @@
 import { HOUR_MS } from '../src/core/time.ts'
-import { type Job, type Size, scenarioOf } from './options.ts'
+import { type Job, scenarioOf } from './options.ts'
 import type { BreachFound } from './run.ts'
+import type { Size } from './sizes.ts'
 
 /** A job that breaches, and how. */
 export interface Failing {

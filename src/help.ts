@@ -64,6 +64,7 @@ Example: ./farthing bench --short
   --list            says which there are
   --seed 1          one seed, one run, the same to the byte
   --seeds 1         so many seeds from there on, over the cores of the machine
+  --short           each scenario small, in half a second: for many seeds
   --json            prints the figures as one object
   --html FILE       writes a page to look at
   --strict          a missed goal fails, too
