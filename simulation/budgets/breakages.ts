@@ -6,9 +6,7 @@ import { leaseFree, type Shard, type ShardDay } from '../../src/budgets/shard.ts
 import type { ShardGrant, ShardReport } from '../../src/budgets/shard-messages.ts'
 import { returnForWaiting } from '../../src/budgets/waiting-charges.ts'
 import type { LeaseGrant } from '../../src/ports/treasury-link.ts'
-import type { Node } from './node.ts'
-import type { Worker } from './worker.ts'
-import type { World } from './world.ts'
+import type { WorkerPlace } from './places.ts'
 
 /**
  * The protocol broken on purpose, each time in one place of the shells around it: the production code stays whole. A
@@ -90,7 +88,10 @@ export function giveHoldsBack(shard: Shard): void {
 }
 
 /** The time at which a render ends its hold: where it is broken, whatever the node's clock says. */
-export function settledAt(chosenAt: number, of: Pick<World, 'breakage' | 'events'>): number {
+export function settledAt(
+  chosenAt: number,
+  of: { readonly breakage: Breakage | null; readonly events: { readonly now: number } },
+): number {
   return of.breakage === 'holds-by-node-clock' ? chosenAt : of.events.now
 }
 
@@ -112,7 +113,7 @@ export function heardCarelessly(
 export class AddingGrants {
   private readonly told = new Map<string, number>()
 
-  differences(to: Worker, grants: readonly ShardGrant[]): ShardGrant[] {
+  differences(to: WorkerPlace, grants: readonly ShardGrant[]): ShardGrant[] {
     return grants.map(grant => ({
       ...grant,
       days: grant.days.map(day => {
@@ -124,7 +125,10 @@ export class AddingGrants {
     }))
   }
 
-  added(to: Worker, grants: readonly ShardGrant[]): ShardGrant[] {
+  added(
+    to: { grantedOn(campaign: number, start: number): number },
+    grants: readonly ShardGrant[],
+  ): ShardGrant[] {
     return grants.map(grant => ({
       ...grant,
       days: grant.days.map(day => ({
@@ -135,8 +139,14 @@ export class AddingGrants {
   }
 }
 
+interface Grantee {
+  readonly boot: number
+  timer(): number
+  onGrant(grant: LeaseGrant): void
+}
+
 /** A node that comes back takes for its own what it was granted before it died. */
-export function keepGrants(from: Node, to: Node, partitions: number): void {
+export function keepGrants(from: { readonly leases: NodeLeases }, to: Grantee, partitions: number): void {
   for (let partition = 0; partition < partitions; partition++) {
     const shards: LeaseGrant['shards'][number][] = []
     for (const { granted, returned, ...lease } of from.leases.leasesOf(partition)) {

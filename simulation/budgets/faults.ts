@@ -1,4 +1,5 @@
-import type { World } from './world.ts'
+import type { Random } from '../random.ts'
+import type { Scenario } from './scenarios.ts'
 
 /** What goes wrong, by kind: messages, nodes, workers and their treasuries, stores, clocks, the home, regions. */
 export const FAULT_KINDS = [
@@ -66,7 +67,15 @@ export const CRASH_KINDS: Readonly<Record<CrashStep, FaultKind>> = {
 }
 
 /** What becomes of a commit. */
-export function storeFaults({ scenario, random, faults }: Pick<World, 'scenario' | 'random' | 'faults'>): {
+export function storeFaults({
+  scenario,
+  random,
+  faults,
+}: {
+  readonly scenario: Scenario
+  readonly random: Random
+  readonly faults: FaultCounts
+}): {
   readonly slow: boolean
   readonly fails: boolean
 } {

@@ -1,7 +1,7 @@
 import { type FarParent, newFarParent } from '../../src/budgets/far-parent.ts'
 import { dayAt, newShard, type Shard } from '../../src/budgets/shard.ts'
+import type { TrackedEvent } from './impression.ts'
 import type { CampaignFacts } from './market.ts'
-import type { TrackedEvent } from './node.ts'
 
 /** What a worker keeps of one campaign: the production shard, and its link to the campaign's home. */
 export interface Held {

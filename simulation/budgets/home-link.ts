@@ -10,9 +10,9 @@ import { unspent } from '../../src/budgets/link.ts'
 import type { Wanted } from '../../src/budgets/shard-messages.ts'
 import { DueTimes } from '../../src/core/due-times.ts'
 import { type Held, LOOK_MS, shortBy } from './held.ts'
+import type { WorkerPlace } from './places.ts'
+import type { Surroundings } from './surroundings.ts'
 import { Unanswered } from './unanswered.ts'
-import type { Worker } from './worker.ts'
-import type { World } from './world.ts'
 
 const SECOND_MS = 1000
 const DUE_SLOT_MS = 100
@@ -39,8 +39,8 @@ export class HomeLink {
   private readonly soon = new Set<Held>()
 
   constructor(
-    private readonly world: World,
-    private readonly worker: Worker,
+    private readonly world: Surroundings,
+    private readonly worker: WorkerPlace & { readonly up: boolean },
     private readonly sweep: (held: Held) => void,
   ) {}
 

@@ -14,10 +14,10 @@ import { micros } from '../../src/core/money.ts'
 import { decideAtOnce, grantUnchecked, unheard } from './breakages.ts'
 import type { AdvertiserFacts, CampaignFacts } from './market.ts'
 import type { FromWorker } from './messages.ts'
-import { HOME_REGION, type Place } from './network.ts'
+import { HOME_REGION } from './network.ts'
+import type { Place, WorkerPlace } from './places.ts'
+import type { Surroundings } from './surroundings.ts'
 import { Unanswered } from './unanswered.ts'
-import type { Worker } from './worker.ts'
-import type { World } from './world.ts'
 
 const COMMIT_MS = 12
 const TURN_MS = 1000
@@ -53,7 +53,7 @@ export class Home implements Place {
   readonly curve = new TrafficCurve()
   private readonly kept = new Map<number, Kept>()
   private readonly campaignsOf = new Map<number, Kept[]>()
-  private readonly lines = new Map<Worker, Line>()
+  private readonly lines = new Map<WorkerPlace, Line>()
   private readonly due = new DueTimes<Kept>(TURN_MS)
   /** All are to be looked at: it was down, or is restored and has to hear from its shards. */
   private looksAtAll = true
@@ -70,7 +70,7 @@ export class Home implements Place {
   private backup: { kept: [number, CampaignBudget][]; balances: [number, Balance][] } | null = null
 
   constructor(
-    private readonly world: World,
+    private readonly world: Surroundings,
     advertisers: readonly AdvertiserFacts[],
   ) {
     this.created = new Date(world.events.now).toISOString()
@@ -105,7 +105,7 @@ export class Home implements Place {
     return this.up
   }
 
-  onReports(from: Worker, { number, reports, heard }: FromWorker): void {
+  onReports(from: WorkerPlace, { number, reports, heard }: FromWorker): void {
     if (!this.up) return
     for (const of of heard) this.lineOf(from).unanswered.answered(of)
     if (reports.length === 0) return
@@ -128,7 +128,7 @@ export class Home implements Place {
   }
 
   /** The catalog reaches the workers: they hear of each campaign, and ask. */
-  announce(worker: Worker, campaign: number): void {
+  announce(worker: WorkerPlace, campaign: number): void {
     this.push(this.kept.get(campaign)!, worker)
   }
 
@@ -164,7 +164,7 @@ export class Home implements Place {
     for (const run of this.refused.splice(0)) run()
   }
 
-  fence(worker: Worker): void {
+  fence(worker: WorkerPlace): void {
     for (const { facts } of this.kept.values()) this.world.auditor.fenced(worker, facts.number)
     for (const [advertiser, balance] of this.balances) {
       fenceShard(balance, this.budgetsOf(advertiser), worker.shardNumber)
@@ -300,7 +300,7 @@ export class Home implements Place {
   }
 
   /** In one message with all else that the worker is to hear now. */
-  private push(kept: Kept, worker: Worker): void {
+  private push(kept: Kept, worker: WorkerPlace): void {
     this.lineOf(worker).news.add(kept)
     if (this.telling) return
     this.telling = true
@@ -310,7 +310,7 @@ export class Home implements Place {
     })
   }
 
-  private tell(worker: Worker, { news, unanswered }: Line): void {
+  private tell(worker: WorkerPlace, { news, unanswered }: Line): void {
     const { now } = this.world.events
     const about = [...news]
     news.clear()
@@ -328,7 +328,7 @@ export class Home implements Place {
     this.world.toWorker(worker, { sequence: ++this.lineOf(worker).sequence, answers: 0, number, grants })
   }
 
-  private lineOf(worker: Worker): Line {
+  private lineOf(worker: WorkerPlace): Line {
     let line = this.lines.get(worker)
     if (line === undefined) {
       line = { sequence: 0, news: new Set(), unanswered: new Unanswered() }

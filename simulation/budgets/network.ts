@@ -1,12 +1,7 @@
 import type { Random } from '../random.ts'
 import type { Events } from './events.ts'
 import type { FaultCounts } from './faults.ts'
-
-/** Whoever sends and receives: the home, a worker of a region, or a node. */
-export interface Place {
-  readonly region: number
-  readonly kind: 'home' | 'worker' | 'node'
-}
+import type { Place } from './places.ts'
 
 export const HOME_REGION = 0
 /** The region that scenarios cut off. */

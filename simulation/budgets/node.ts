@@ -2,25 +2,9 @@ import { NodeLeases, timeOfChoice } from '../../src/budgets/node-leases.ts'
 import type { LeaseAsk, LeaseGrant } from '../../src/ports/treasury-link.ts'
 import { heardCarelessly } from './breakages.ts'
 import { type Candidate, Candidates, isSpent } from './candidates.ts'
+import { type Impression, keyOf, type TrackedEvent } from './impression.ts'
 import type { CampaignFacts } from './market.ts'
-import type { Place } from './network.ts'
-import type { Worker } from './worker.ts'
-import type { World } from './world.ts'
-
-/** A choice, as it travels in the token. */
-export interface Impression {
-  readonly serial: number
-  readonly campaign: CampaignFacts
-  /** The worker whose shard decides its events. */
-  readonly worker: Worker
-  /** By the wall clock of the node: tells the day. */
-  readonly chosenAt: number
-}
-
-export interface TrackedEvent {
-  readonly kind: 'render' | 'click'
-  readonly impression: Impression
-}
+import type { ServingNode, Surroundings } from './surroundings.ts'
 
 interface Spooled {
   readonly event: TrackedEvent
@@ -41,7 +25,7 @@ const RESEND_MS = 2000
 const BIDS_MAX = 3
 
 /** A serving node: the production leases, around them a market of the barest kind. */
-export class Node implements Place {
+export class Node implements ServingNode {
   readonly kind = 'node'
   readonly leases: NodeLeases
   alive = true
@@ -54,7 +38,7 @@ export class Node implements Place {
   private resending = false
 
   constructor(
-    private readonly world: World,
+    private readonly world: Surroundings,
     readonly region: number,
     readonly boot: number,
     private readonly skewMs: number,
@@ -124,7 +108,7 @@ export class Node implements Place {
     const variance = campaign.model === 'cpc' ? full * full * campaign.predictedRate : 0
     this.leases.record(lease, 1, cost, variance, now)
     const worker = world.workerOf(this.region, lease.partition)
-    const impression = {
+    const impression: Impression = {
       serial: world.nextSerial(),
       campaign,
       worker,
@@ -179,7 +163,8 @@ export class Node implements Place {
 
   private forward(key: number, event: TrackedEvent): void {
     const { world } = this
-    const { worker } = event.impression
+    const { region, index } = event.impression.worker
+    const worker = world.workerOf(region, index)
     this.spool.delete(key)
     this.spool.set(key, { event, sentAt: world.events.now })
     if (!this.cutOff) {
@@ -207,9 +192,4 @@ export class Node implements Place {
       }
     })
   }
-}
-
-/** Of an event: the same, however often it is told. */
-export function keyOf({ kind, impression }: TrackedEvent): number {
-  return impression.serial * 2 + (kind === 'click' ? 1 : 0)
 }

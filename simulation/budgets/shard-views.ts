@@ -3,10 +3,10 @@ import { dayAt, leasableMicros, reserveTarget, type ShardDay, unitPrice } from '
 import type { ShardView } from '../../src/budgets/shard-view.ts'
 import { freeWithoutHolds } from './breakages.ts'
 import type { Held } from './held.ts'
-import type { World } from './world.ts'
+import type { Surroundings } from './surroundings.ts'
 
 /** What a worker's treasury must know of a campaign's money. */
-export function viewOf(held: Held, world: World): ShardView {
+export function viewOf(held: Held, world: Surroundings): ShardView {
   const { shard, parent, facts } = held
   const day = dayAt(shard, world.events.now)
   return {
@@ -24,7 +24,7 @@ export function viewOf(held: Held, world: World): ShardView {
   }
 }
 
-function grantable({ shard }: Held, day: ShardDay, world: World): number {
+function grantable({ shard }: Held, day: ShardDay, world: Surroundings): number {
   if (unspent(day.link) < unitPrice(shard)) return 0
   if (world.breakage === 'holds-forgotten') return freeWithoutHolds(day)
   const { now } = world.events

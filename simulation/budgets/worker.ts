@@ -19,19 +19,18 @@ import type { Habits, ShardView } from '../../src/budgets/shard-view.ts'
 import { Treasury } from '../../src/budgets/treasury.ts'
 import { returnForWaiting, waitIsOver } from '../../src/budgets/waiting-charges.ts'
 import { cpmMicros, impressionCost, micros } from '../../src/core/money.ts'
-import type { LeaseAsk } from '../../src/ports/treasury-link.ts'
+import type { LeaseAsk, LeaseGrant } from '../../src/ports/treasury-link.ts'
 import type { ChosenRecord, LeaseTakenRecord } from '../../src/records/events.ts'
 import { giveHoldsBack, leaseFor, settledAt } from './breakages.ts'
 import { CRASH_KINDS, type CrashStep, storeFaults } from './faults.ts'
 import { type Held, LOOK_MS, newHeld, priceOf } from './held.ts'
 import { HomeLink, LAPSE_MS } from './home-link.ts'
+import { keyOf, type TrackedEvent } from './impression.ts'
 import { Ledger } from './ledger.ts'
 import type { FromHome } from './messages.ts'
-import type { Place } from './network.ts'
-import { keyOf, type Node, type TrackedEvent } from './node.ts'
 import { SeenKeys } from './seen-keys.ts'
 import { viewOf } from './shard-views.ts'
-import type { World } from './world.ts'
+import type { LoggingWorker, Surroundings } from './surroundings.ts'
 import { haunt } from './zombie.ts'
 
 /** From an append to its decision: the flush, and the batch. */
@@ -52,7 +51,7 @@ type LogRecord =
   | { readonly kind: 'epoch'; readonly epoch: number }
 
 /** A worker of a region, one partition of its log: the production shard machine and treasury, around them a log that crashes. */
-export class Worker implements Place {
+export class Worker implements LoggingWorker {
   readonly kind = 'worker'
   readonly held = new Map<number, Held>()
   /** Decided events, by serial and kind: the bits of the design. */
@@ -71,7 +70,7 @@ export class Worker implements Place {
   private readonly home: HomeLink
 
   constructor(
-    private readonly world: World,
+    private readonly world: Surroundings,
     readonly region: number,
     readonly index: number,
     readonly shardNumber: number,
@@ -253,7 +252,7 @@ export class Worker implements Place {
     for (const grant of grants) this.grantNode(treasury, grant)
   }
 
-  private grantNode(treasury: Treasury, grant: Parameters<Node['onGrant']>[0]): void {
+  private grantNode(treasury: Treasury, grant: LeaseGrant): void {
     const { world } = this
     const node = world.nodeOf(grant.node)
     world.auditor.granted(this, treasury.epoch, grant)

@@ -7,6 +7,7 @@ import { AddingGrants, type Breakage, keepGrants } from './breakages.ts'
 import { Events } from './events.ts'
 import { CRASH_STEPS, noFaults } from './faults.ts'
 import { Home } from './home.ts'
+import type { Impression } from './impression.ts'
 import {
   type CampaignFacts,
   clickDelayMs,
@@ -17,8 +18,10 @@ import {
 } from './market.ts'
 import type { FromHome, FromWorker } from './messages.ts'
 import { CUT_REGION, Network } from './network.ts'
-import { type Impression, Node } from './node.ts'
+import { Node } from './node.ts'
+import type { NodePlace, WorkerPlace } from './places.ts'
 import type { Scenario } from './scenarios.ts'
+import type { ServingNode, Surroundings } from './surroundings.ts'
 import { type Curve, weekCurve } from './traffic.ts'
 import { Worker } from './worker.ts'
 
@@ -36,7 +39,7 @@ const BOOTS_PER_REGION = 64
 const CUT_OFF_MS = 30_000
 
 /** Everything around the protocol: regions, nodes, people, and what goes wrong. One seed, one run, the same to the byte. */
-export class World {
+export class World implements Surroundings {
   readonly events: Events
   readonly random: Random
   readonly network: Network
@@ -89,7 +92,7 @@ export class World {
       this.market.advertisers,
       () => this.events.now,
       scenario.faults.clockSkewMs < MINUTE_MS,
-      (node: Node) => this.reachOf(node),
+      (node: NodePlace) => this.reachOf(node),
     ] as const
     this.auditor =
       watch === null
@@ -133,7 +136,7 @@ export class World {
   }
 
   /** Whether a campaign has a shard on a worker. */
-  serves({ region, index }: Worker, facts: CampaignFacts): boolean {
+  serves({ region, index }: WorkerPlace, facts: CampaignFacts): boolean {
     const isIts = this.spread.has(facts.number) || (facts.number / 256) % WORKERS_PER_REGION === index
     return isIts && facts.regions.includes(region)
   }
@@ -146,14 +149,15 @@ export class World {
     return this.serials++
   }
 
-  toHome(from: Worker, message: FromWorker): void {
+  toHome(from: WorkerPlace, message: FromWorker): void {
     this.shardMessages++
     this.auditor.said(from, message.reports)
     this.network.send(from, this.home, () => this.home.onReports(from, message))
   }
 
-  toWorker(to: Worker, message: FromHome): void {
+  toWorker({ region, index }: WorkerPlace, message: FromHome): void {
     const { grants } = message
+    const to = this.workerOf(region, index)
     this.shardMessages++
     this.auditor.told(to, grants)
     if (this.breakage === 'merge-by-adding') {
@@ -167,8 +171,9 @@ export class World {
   }
 
   /** What becomes of a chosen impression: it is shown, and maybe clicked. */
-  live(node: Node, impression: Impression): void {
+  live(node: ServingNode, impression: Impression): void {
     const { random, events } = this
+    const worker = this.workerOf(impression.worker.region, impression.worker.index)
     if (!random.chance(RENDER_SHARE)) return
     const through = () => this.reporting(node)
     const shownAfter = 100 + random.below(1500)
@@ -192,9 +197,9 @@ export class World {
     }
     if (random.chance(this.scenario.refundShare)) {
       const after = random.below(4) * HOUR_MS
-      events.after(after, () => impression.worker.refund(impression.serial))
+      events.after(after, () => worker.refund(impression.serial))
       if (this.breakage === 'refund-twice') {
-        events.after(after + HOUR_MS, () => impression.worker.refund(impression.serial))
+        events.after(after + HOUR_MS, () => worker.refund(impression.serial))
       }
     }
   }
@@ -204,7 +209,7 @@ export class World {
   }
 
   /** The node that a person's pixel reaches: the one that chose, or where that is gone another of its region. */
-  private reporting(node: Node): Node {
+  private reporting(node: ServingNode): ServingNode {
     if (node.alive) return node
     const others = this.nodes.filter(other => other.region === node.region && other.alive)
     return others.length === 0 ? node : this.random.pick(others)
@@ -336,7 +341,7 @@ export class World {
   }
 
   /** Who can have heard of a stop: not through a home that is down, nor into a region that is cut off. */
-  private reachOf({ cutOff, region }: Node): Reach {
+  private reachOf({ cutOff, region }: NodePlace): Reach {
     if (cutOff) return 'nodeCutOff'
     if (!this.home.isUp) return 'regionCutOff'
     if (region !== CUT_REGION) return { since: this.homeUpSince }

@@ -1,7 +1,7 @@
 import type { Treasury } from '../../src/budgets/treasury.ts'
 import type { LeaseGrant } from '../../src/ports/treasury-link.ts'
-import type { Worker } from './worker.ts'
-import type { World } from './world.ts'
+import type { WorkerPlace } from './places.ts'
+import type { Surroundings } from './surroundings.ts'
 
 const ROUND_MS = 100
 /** It does not know that it was replaced, until its next commit, which is refused. */
@@ -12,8 +12,8 @@ const AWAKE_MS = 1500
 
 /** A treasury that was replaced: it answers nodes that reach it still, and once more when it wakes up. */
 export function haunt(
-  world: World,
-  { region, index }: Worker,
+  world: Surroundings,
+  { region, index }: WorkerPlace,
   old: Treasury,
   send: (grant: LeaseGrant) => void,
 ): void {

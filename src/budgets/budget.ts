@@ -20,7 +20,6 @@ import {
   unitPrice,
 } from './shard.ts'
 import type { ShardReport } from './shard-messages.ts'
-import type { ShardShort } from './waiting-charges.ts'
 
 /**
  * The money of one campaign in its home: its caps, and the shard that it has there.
@@ -45,6 +44,14 @@ export interface CampaignBudget extends Shard {
   shortAt?: number
   /** After a restore, by shard: what it said under the new incarnation, taken in once all have spoken. */
   told?: Record<number, ShardReport>
+}
+
+/** What charges of a shard wait for, as the campaign has heard it. */
+export interface ShardShort {
+  readonly micros: number
+  /** Heard first, and last: a shard says so every second while its charges wait. */
+  readonly since: number
+  readonly at: number
 }
 
 export interface DayBudget extends ShardDay {

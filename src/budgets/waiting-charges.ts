@@ -1,6 +1,6 @@
 import { type Micros, micros } from '../core/money.ts'
 import { HOUR_MS } from '../core/time.ts'
-import type { CampaignBudget, DayBudget, FarShard } from './budget.ts'
+import type { CampaignBudget, DayBudget, FarShard, ShardShort } from './budget.ts'
 import { linkKey } from './far-links.ts'
 import type { FarParent } from './far-parent.ts'
 import { unspent } from './link.ts'
@@ -14,14 +14,6 @@ import type { ShardGrant } from './shard-messages.ts'
  *
  *   shard --short by so much--> campaign --so much is waited for--> other shards --returned--> campaign --granted--> shard
  */
-
-/** What charges of a shard wait for, as the campaign has heard it. */
-export interface ShardShort {
-  readonly micros: number
-  /** Heard first, and last: a shard says so every second while its charges wait. */
-  readonly since: number
-  readonly at: number
-}
 
 /** What was heard longer ago is over. */
 const SHORT_MS = 3000

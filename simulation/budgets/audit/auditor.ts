@@ -1,8 +1,8 @@
 import type { ShardGrant, ShardReport } from '../../../src/budgets/shard-messages.ts'
 import type { LeaseAsk, LeaseGrant } from '../../../src/ports/treasury-link.ts'
+import type { Impression, TrackedEvent } from '../impression.ts'
 import type { AdvertiserFacts, CampaignFacts } from '../market.ts'
-import type { Impression, Node, TrackedEvent } from '../node.ts'
-import type { Worker } from '../worker.ts'
+import type { NodePlace, WorkerPlace } from '../places.ts'
 import { ChargeBook, type GivenBack, type Moved } from './charge-book.ts'
 import type { Reach } from './days.ts'
 import { EventBook } from './event-book.ts'
@@ -34,7 +34,7 @@ export class Auditor {
     advertisers: readonly AdvertiserFacts[],
     now: () => number,
     exactDays: boolean,
-    reachOf: (node: Node) => Reach,
+    reachOf: (node: NodePlace) => Reach,
   ) {
     this.leases = new LeaseBook(now)
     this.holds = new HoldBook(now)
@@ -49,7 +49,7 @@ export class Auditor {
 
   /** A node chose what may cost so many thousandths of a micro. */
   chosen(
-    node: Node,
+    node: NodePlace,
     lease: { campaign: number; partition: number },
     impression: Impression,
     cost: number,
@@ -70,38 +70,38 @@ export class Auditor {
   }
 
   /** A treasury hands out. */
-  granted(worker: Worker, epoch: number, grant: LeaseGrant): void {
+  granted(worker: WorkerPlace, epoch: number, grant: LeaseGrant): void {
     this.leases.granted(worker, epoch, grant)
   }
 
   /** That reached a node. */
-  heard(node: Node, grant: LeaseGrant): void {
+  heard(node: NodePlace, grant: LeaseGrant): void {
     this.leases.heard(node, grant)
   }
 
   /** A worker decided that its treasury has more to hand out of a day. */
-  leased(worker: Worker, epoch: number, lease: Moved): void {
+  leased(worker: WorkerPlace, epoch: number, lease: Moved): void {
     this.checkCovered(worker, lease, 'treasury')
     this.leases.leased(worker, epoch, lease)
   }
 
   /** The home grants. */
-  told(worker: Worker, grants: readonly ShardGrant[]): void {
+  told(worker: WorkerPlace, grants: readonly ShardGrant[]): void {
     this.money.told(worker, grants)
   }
 
   /** Grants reached a worker. */
-  arrived(worker: Worker, grants: readonly ShardGrant[]): void {
+  arrived(worker: WorkerPlace, grants: readonly ShardGrant[]): void {
     for (const campaign of this.money.arrived(worker, grants)) this.leases.voided(worker, campaign)
   }
 
   /** A worker tells the home. */
-  said(worker: Worker, reports: readonly ShardReport[]): void {
+  said(worker: WorkerPlace, reports: readonly ShardReport[]): void {
     for (const of of this.money.said(worker, reports)) this.checkCovered(worker, of, 'home')
   }
 
   /** That reached the home. */
-  reported(worker: Worker, report: ShardReport): void {
+  reported(worker: WorkerPlace, report: ShardReport): void {
     this.money.reported(worker, report)
   }
 
@@ -110,23 +110,23 @@ export class Auditor {
     this.events.acknowledged(event)
   }
 
-  charged(worker: Worker, event: TrackedEvent, charge: Charged): void {
+  charged(worker: WorkerPlace, event: TrackedEvent, charge: Charged): void {
     this.events.charged(event)
     this.holds.charged(event.impression.serial)
     this.money.charged(worker, event, charge)
   }
 
-  refunded(worker: Worker, back: GivenBack): void {
+  refunded(worker: WorkerPlace, back: GivenBack): void {
     this.money.refunded(worker, back)
   }
 
   /** A charge that the home does not honour. */
-  reversed(worker: Worker, back: GivenBack): void {
+  reversed(worker: WorkerPlace, back: GivenBack): void {
     this.money.reversed(worker, back)
   }
 
   /** The home has given a worker up. */
-  fenced(worker: Worker, campaign: number): void {
+  fenced(worker: WorkerPlace, campaign: number): void {
     this.money.fenced(worker, campaign)
   }
 
@@ -158,13 +158,13 @@ export class Auditor {
   }
 
   /** When all was told and every hold has lapsed. */
-  checkDrained(workers: readonly Worker[]): void {
+  checkDrained(workers: readonly WorkerPlace[]): void {
     this.events.checkDrained()
     for (const worker of workers) this.money.checkDrained(worker)
   }
 
   /** What is held for clicks that may come goes back for one that has come, to any shard, and waits for money there. */
-  private checkCovered(worker: Worker, of: Moved, to: 'home' | 'treasury'): void {
+  private checkCovered(worker: WorkerPlace, of: Moved, to: 'home' | 'treasury'): void {
     this.money.checkCovered(worker, of, to, () => ({
       inHand: this.leases.inHand(worker, of.campaign),
       held:

@@ -1,7 +1,7 @@
 import type { ClosedTotals, ShardGrant, ShardReport } from '../../../src/budgets/shard-messages.ts'
+import type { Impression, TrackedEvent } from '../impression.ts'
 import type { AdvertiserFacts, CampaignFacts } from '../market.ts'
-import type { Impression, Node, TrackedEvent } from '../node.ts'
-import type { Worker } from '../worker.ts'
+import type { NodePlace, WorkerPlace } from '../places.ts'
 import { Breach, ofCampaign } from './breach.ts'
 import {
   type Book,
@@ -73,7 +73,7 @@ export class ChargeBook {
     advertisers: readonly AdvertiserFacts[],
     private readonly now: () => number,
     private readonly exactDays: boolean,
-    private readonly reachOf: (node: Node) => Reach,
+    private readonly reachOf: (node: NodePlace) => Reach,
   ) {
     for (const advertiser of advertisers) {
       this.advertisers.set(advertiser.number, advertiser)
@@ -84,7 +84,7 @@ export class ChargeBook {
   }
 
   /** A node chose, with the money of a day that is not over: how long after a stop. Returns the start of that day. */
-  chosen(node: Node, { campaign: { number }, chosenAt }: Impression, cost: number): number {
+  chosen(node: NodePlace, { campaign: { number }, chosenAt }: Impression, cost: number): number {
     const book = this.books.get(number)!
     book.chosenValue += cost
     const of = dayHolding(book, chosenAt)
@@ -98,7 +98,7 @@ export class ChargeBook {
     return of.start
   }
 
-  private noteService(node: Node, book: Book): void {
+  private noteService(node: NodePlace, book: Book): void {
     const day = dayHolding(book, this.now())
     const reach = this.reachOf(node)
     if (book.pausedAt !== null) noteServed(book.servedPaused, this.now(), book.pausedAt, reach)
@@ -106,7 +106,7 @@ export class ChargeBook {
   }
 
   /** The home grants: what is out with workers stays within the cap of the day and the advertiser's money. */
-  told(worker: Worker, grants: readonly ShardGrant[]): void {
+  told(worker: WorkerPlace, grants: readonly ShardGrant[]): void {
     for (const grant of grants) {
       const book = this.books.get(grant.campaign)!
       for (const said of grant.days) {
@@ -147,7 +147,7 @@ export class ChargeBook {
    * Grants reached a worker. What a home before a restore says is refused once the new one was heard. Returns the
    * campaigns that stop with it, or were given up: their leases are void.
    */
-  arrived(worker: Worker, grants: readonly ShardGrant[]): number[] {
+  arrived(worker: WorkerPlace, grants: readonly ShardGrant[]): number[] {
     const voided: number[] = []
     for (const grant of grants) {
       const line = grant.campaign * WORKERS_MAX + worker.shardNumber
@@ -171,7 +171,7 @@ export class ChargeBook {
   }
 
   /** A worker tells the home: what it gives back is not its own from here on. Returns the campaigns that did. */
-  said(worker: Worker, reports: readonly ShardReport[]): Moved[] {
+  said(worker: WorkerPlace, reports: readonly ShardReport[]): Moved[] {
     const returned: Moved[] = []
     for (const report of reports) {
       for (const said of report.days) {
@@ -193,7 +193,7 @@ export class ChargeBook {
    * nodes may choose with (R), under this epoch and older ones whose leases have not ended, and what is chosen may cost (H).
    */
   checkCovered(
-    worker: Worker,
+    worker: WorkerPlace,
     { campaign, dayStart, amountMicros }: Moved,
     to: 'home' | 'treasury',
     out: () => { readonly inHand: number; readonly held: number },
@@ -220,7 +220,7 @@ export class ChargeBook {
 
   /** A worker charged: once, to the day of the impression, and within every cap. */
   charged(
-    worker: Worker,
+    worker: WorkerPlace,
     event: TrackedEvent,
     charge: { readonly fence: number; readonly dayStart: number; readonly amount: number },
   ): void {
@@ -245,12 +245,12 @@ export class ChargeBook {
     if (campaign.pacing === 'even') this.noteSlot(campaign, impression.chosenAt, charge.amount)
   }
 
-  refunded(worker: Worker, back: GivenBack): void {
+  refunded(worker: WorkerPlace, back: GivenBack): void {
     this.giveBack(worker, back)
   }
 
   /** What the home did not honour is given back to the advertiser: served by a region that was given up. */
-  reversed(worker: Worker, back: GivenBack): void {
+  reversed(worker: WorkerPlace, back: GivenBack): void {
     const { number } = this.giveBack(worker, back)
     this.reversedMicros += back.amount
     this.books.get(number)!.reversed += back.amount
@@ -261,7 +261,7 @@ export class ChargeBook {
   }
 
   /** A charge is given back once at most. */
-  private giveBack(worker: Worker, { serial, fence, start, amount }: GivenBack): CampaignFacts {
+  private giveBack(worker: WorkerPlace, { serial, fence, start, amount }: GivenBack): CampaignFacts {
     const charge = this.chargesBySerial.get(serial)
     if (charge === undefined) {
       throw new Breach(`impression ${serial} was given back and never charged`, {
@@ -286,7 +286,7 @@ export class ChargeBook {
   }
 
   /** A report reached the home. */
-  reported(worker: Worker, report: ShardReport): void {
+  reported(worker: WorkerPlace, report: ShardReport): void {
     const book = this.books.get(report.campaign)!
     this.hearEcho(book, worker, report)
     for (const said of report.days) {
@@ -314,7 +314,7 @@ export class ChargeBook {
   }
 
   /** What was granted before a restore and has not arrived is nobody's. */
-  private hearEcho(book: Book, worker: Worker, report: ShardReport): void {
+  private hearEcho(book: Book, worker: WorkerPlace, report: ShardReport): void {
     const line = report.campaign * WORKERS_MAX + worker.shardNumber
     if (report.echoed <= (this.echoes.get(line) ?? 0)) return
     this.echoes.set(line, report.echoed)
@@ -325,7 +325,7 @@ export class ChargeBook {
   }
 
   /** The home has given a worker up: what it charged and has not told of is not billed, unless it is honoured. */
-  fenced(worker: Worker, campaign: number): void {
+  fenced(worker: WorkerPlace, campaign: number): void {
     for (const day of this.books.get(campaign)!.days.values()) {
       for (const slip of slipsOf(day, worker)) {
         if (slip.fenced) continue
@@ -376,7 +376,7 @@ export class ChargeBook {
    * When all was told and every hold has lapsed: of days that are over each link's totals agree on both sides, nothing is
    * out, and of links that were closed both sides say the same.
    */
-  checkDrained(worker: Worker): void {
+  checkDrained(worker: WorkerPlace): void {
     for (const [campaign, book] of this.books) {
       const fence = this.fences.get(campaign * WORKERS_MAX + worker.shardNumber) ?? 0
       for (const day of book.days.values()) {

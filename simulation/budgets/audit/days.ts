@@ -1,5 +1,5 @@
 import type { CampaignFacts } from '../market.ts'
-import type { Worker } from '../worker.ts'
+import type { WorkerPlace } from '../places.ts'
 
 /** What one worker says it charged of a day, under one fence: micros. */
 export interface Slip {
@@ -114,7 +114,7 @@ export function dayHolding(book: Book, at: number): DayBook | null {
   return null
 }
 
-export function slipOf(day: DayBook, worker: Worker, fence: number): Slip {
+export function slipOf(day: DayBook, worker: WorkerPlace, fence: number): Slip {
   const key = worker.shardNumber * FENCES_MAX + fence
   let slip = day.slips.get(key)
   if (slip === undefined) {
@@ -159,7 +159,7 @@ export function countTold(slip: Slip): void {
 }
 
 /** Those of a worker, whatever the fence. */
-export function* slipsOf(day: DayBook, worker: Worker): Generator<Slip> {
+export function* slipsOf(day: DayBook, worker: WorkerPlace): Generator<Slip> {
   for (const [key, slip] of day.slips) if (Math.floor(key / FENCES_MAX) === worker.shardNumber) yield slip
 }
 

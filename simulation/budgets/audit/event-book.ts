@@ -1,4 +1,4 @@
-import type { TrackedEvent } from '../node.ts'
+import type { TrackedEvent } from '../impression.ts'
 import { Breach, ofCampaign } from './breach.ts'
 
 /** Why a billable event was not charged. */

@@ -1,5 +1,5 @@
+import type { Impression } from '../impression.ts'
 import type { CampaignFacts } from '../market.ts'
-import type { Impression } from '../node.ts'
 
 /** A chosen impression whose event may still come: thousandths of a micro. */
 interface Open {

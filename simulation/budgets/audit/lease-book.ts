@@ -1,6 +1,5 @@
 import type { LeaseAsk, LeaseGrant } from '../../../src/ports/treasury-link.ts'
-import type { Node } from '../node.ts'
-import type { Worker } from '../worker.ts'
+import type { NodePlace, WorkerPlace } from '../places.ts'
 import { Breach } from './breach.ts'
 import type { Moved } from './charge-book.ts'
 
@@ -70,7 +69,7 @@ export class LeaseBook {
   constructor(private readonly now: () => number) {}
 
   /** A node chose: it must have been granted what it chose with, within the time of its lease. */
-  chosen(node: Node, lease: { campaign: number; partition: number }, cost: number): void {
+  chosen(node: NodePlace, lease: { campaign: number; partition: number }, cost: number): void {
     const line = this.lineOf(node.boot, lease.partition)
     const handed = line.handed.get(lease.campaign * EPOCHS_MAX + line.epoch)
     const of = { campaign: lease.campaign, node: node.boot }
@@ -99,7 +98,7 @@ export class LeaseBook {
   }
 
   /** A worker heard that a campaign stops, or that it was given up: nothing that was granted before is to be chosen with. */
-  voided(worker: Worker, campaign: number): void {
+  voided(worker: WorkerPlace, campaign: number): void {
     const newest = this.epochs.get(worker.shardNumber) ?? 0
     for (const of of [newest - 2, newest - 1, newest]) {
       const treasury = this.treasuries.get(keyOf(campaign, of, worker.region, worker.index))
@@ -138,7 +137,7 @@ export class LeaseBook {
   }
 
   /** A treasury hands out: never more than was decided for its epoch. */
-  granted(worker: Worker, epoch: number, grant: LeaseGrant): void {
+  granted(worker: WorkerPlace, epoch: number, grant: LeaseGrant): void {
     const line = this.lineOf(grant.node, grant.partition)
     this.epochs.set(worker.shardNumber, Math.max(epoch, this.epochs.get(worker.shardNumber) ?? 0))
     for (const said of grant.shards) {
@@ -167,7 +166,7 @@ export class LeaseBook {
 
   /** What is handed out for a day was leased of that day. */
   private checkDay(
-    worker: Worker,
+    worker: WorkerPlace,
     treasury: TreasuryBook,
     { campaign, dayStart }: LeaseGrant['shards'][number],
     more: number,
@@ -185,7 +184,7 @@ export class LeaseBook {
     )
   }
 
-  heard(node: Node, grant: LeaseGrant): void {
+  heard(node: NodePlace, grant: LeaseGrant): void {
     const line = this.lineOf(node.boot, grant.partition)
     if (grant.epoch < line.epoch || (grant.epoch === line.epoch && grant.term < line.term)) return
     line.epoch = grant.epoch
@@ -200,7 +199,7 @@ export class LeaseBook {
   }
 
   /** A worker decided that its treasury has more to hand out of a day: micros. */
-  leased(worker: Worker, epoch: number, lease: Moved): void {
+  leased(worker: WorkerPlace, epoch: number, lease: Moved): void {
     const { campaign, dayStart, amountMicros } = lease
     this.epochs.set(worker.shardNumber, Math.max(epoch, this.epochs.get(worker.shardNumber) ?? 0))
     const treasury = this.treasury(campaign, epoch, worker.region, worker.index)
@@ -209,7 +208,7 @@ export class LeaseBook {
   }
 
   /** R: what nodes may still choose with under the newest epoch and the two before it, whose leases may not have ended. Micros. */
-  inHand(worker: Worker, campaign: number): number {
+  inHand(worker: WorkerPlace, campaign: number): number {
     const newest = this.epochs.get(worker.shardNumber) ?? 0
     let inHand = 0
     for (const of of [newest - 2, newest - 1, newest]) {

@@ -1,8 +1,8 @@
 import type { ShardGrant, ShardReport } from '../../../src/budgets/shard-messages.ts'
 import type { LeaseAsk, LeaseGrant } from '../../../src/ports/treasury-link.ts'
+import type { Impression, TrackedEvent } from '../impression.ts'
 import type { CampaignFacts } from '../market.ts'
-import type { Impression, Node, TrackedEvent } from '../node.ts'
-import type { Worker } from '../worker.ts'
+import type { NodePlace, WorkerPlace } from '../places.ts'
 import { Auditor, type Charged } from './auditor.ts'
 import type { GivenBack, Moved } from './charge-book.ts'
 
@@ -33,7 +33,7 @@ export class WatchingAuditor extends Auditor {
   }
 
   override chosen(
-    node: Node,
+    node: NodePlace,
     lease: { campaign: number; partition: number },
     impression: Impression,
     cost: number,
@@ -55,7 +55,7 @@ export class WatchingAuditor extends Auditor {
     super.asked(ask)
   }
 
-  override granted(worker: Worker, epoch: number, grant: LeaseGrant): void {
+  override granted(worker: WorkerPlace, epoch: number, grant: LeaseGrant): void {
     for (const said of grant.shards) {
       if (!this.concerns(said.campaign, grant.node)) continue
       const stopped = said.stopped ? ', stopped' : ''
@@ -66,14 +66,14 @@ export class WatchingAuditor extends Auditor {
     super.granted(worker, epoch, grant)
   }
 
-  override leased(worker: Worker, epoch: number, lease: Moved): void {
+  override leased(worker: WorkerPlace, epoch: number, lease: Moved): void {
     if (this.concerns(lease.campaign, null)) {
       this.keep(`worker ${worker.shardNumber} leased ${lease.amountMicros} to epoch ${epoch}`)
     }
     super.leased(worker, epoch, lease)
   }
 
-  override charged(worker: Worker, event: TrackedEvent, charge: Charged): void {
+  override charged(worker: WorkerPlace, event: TrackedEvent, charge: Charged): void {
     const { campaign, serial } = event.impression
     if (this.concerns(campaign.number, null)) {
       const day = new Date(charge.dayStart).toISOString().slice(0, 16)
@@ -84,21 +84,21 @@ export class WatchingAuditor extends Auditor {
     super.charged(worker, event, charge)
   }
 
-  override refunded(worker: Worker, back: GivenBack): void {
+  override refunded(worker: WorkerPlace, back: GivenBack): void {
     if (this.concerns(this.money.campaignOf(back), null)) {
       this.keep(`worker ${worker.shardNumber} refunded ${back.amount} of impression ${back.serial}`)
     }
     super.refunded(worker, back)
   }
 
-  override reported(worker: Worker, report: ShardReport): void {
+  override reported(worker: WorkerPlace, report: ShardReport): void {
     if (this.concerns(report.campaign, null)) {
       this.keepNews(`worker ${worker.shardNumber} reported to the home`, totals(report))
     }
     super.reported(worker, report)
   }
 
-  override told(worker: Worker, grants: readonly ShardGrant[]): void {
+  override told(worker: WorkerPlace, grants: readonly ShardGrant[]): void {
     for (const grant of grants) {
       if (!this.concerns(grant.campaign, null)) continue
       const granted = grant.days.map(said => `${said.day} granted ${said.granted}`).join('; ')
@@ -110,7 +110,7 @@ export class WatchingAuditor extends Auditor {
     super.told(worker, grants)
   }
 
-  override fenced(worker: Worker, campaign: number): void {
+  override fenced(worker: WorkerPlace, campaign: number): void {
     if (this.concerns(campaign, null)) this.keep(`the home gave worker ${worker.shardNumber} up`)
     super.fenced(worker, campaign)
   }
@@ -125,7 +125,7 @@ export class WatchingAuditor extends Auditor {
     super.honoured(report, said)
   }
 
-  override reversed(worker: Worker, back: GivenBack): void {
+  override reversed(worker: WorkerPlace, back: GivenBack): void {
     if (this.concerns(this.money.campaignOf(back), null)) {
       this.keep(`worker ${worker.shardNumber} reversed ${back.amount} of impression ${back.serial}`)
     }

@@ -1,5 +1,5 @@
 import type { CampaignFacts } from '../market.ts'
-import type { Place } from '../network.ts'
+import type { Place } from '../places.ts'
 
 /** A serving node, as all ways of keeping a budget see it. A node that was restarted is another one in the same slot, with its disk. */
 export interface Server extends Place {
