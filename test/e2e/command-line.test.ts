@@ -1,6 +1,9 @@
 import { expect, test } from 'bun:test'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
-import { runFarthing } from './installation.ts'
+import { COMMAND, runFarthing } from './installation.ts'
 
 const COMMANDS = ['demo', 'serve', 'verify', 'rebuild', 'keys', 'bench', 'simulate']
 
@@ -28,4 +31,21 @@ test.each([
   expect(code).toBe(2)
   expect(output).toContain(said)
   expect(output).toContain('--help')
+})
+
+test('free memory is kept for a second, or as long as the environment says', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'farthing-command-'))
+  try {
+    cpSync(COMMAND, join(root, 'farthing'))
+    const runtime = join(root, 'node_modules/bun/bin')
+    mkdirSync(runtime, { recursive: true })
+    writeFileSync(join(runtime, 'bun.exe'), '#!/bin/sh\necho "$MIMALLOC_PURGE_DELAY"\n')
+    chmodSync(join(runtime, 'bun.exe'), 0o755)
+    const delayIn = async (env: Record<string, string>) =>
+      (await Bun.$`${join(root, 'farthing')}`.env({ PATH: process.env['PATH'], ...env }).text()).trim()
+    expect(await delayIn({})).toBe('1000')
+    expect(await delayIn({ MIMALLOC_PURGE_DELAY: '10' })).toBe('10')
+  } finally {
+    rmSync(root, { recursive: true, force: true })
+  }
 })
