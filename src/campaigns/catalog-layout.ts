@@ -22,7 +22,6 @@ export interface CatalogSnapshot {
   readonly campaignVersions: Int32Array<SharedArrayBuffer>
   readonly advertiserNumbers: Float64Array<SharedArrayBuffer>
   readonly offerWords: Int32Array<SharedArrayBuffer>
-  readonly offerAmounts: Float64Array<SharedArrayBuffer>
   readonly offerCreatedAt: Float64Array<SharedArrayBuffer>
   /** Hashes that offers target and ads are known by, as runs. */
   readonly hashes: Float64Array<SharedArrayBuffer>
@@ -30,6 +29,7 @@ export interface CatalogSnapshot {
   readonly ads: NumberTable
   readonly adNumbers: Float64Array<SharedArrayBuffer>
   readonly adWords: Int32Array<SharedArrayBuffer>
+  readonly adAmounts: Float64Array<SharedArrayBuffer>
   /** Texts lie in chunks that snapshots share. */
   readonly texts: readonly Uint8Array<SharedArrayBuffer>[]
   /** Of a base: the delta that goes with it, of what changed while it was laid out. */
@@ -59,7 +59,8 @@ export const Offer = {
 } as const
 export const OFFER_CPC = 1
 
-export const AD_WORDS = 14
+/** One cache line: a row of 14 lay across two of them more often than not. */
+export const AD_WORDS = 16
 export const AdWord = {
   adSlot: 0,
   campaignRow: 1,
@@ -80,6 +81,12 @@ export const AdWord = {
   ownDomains: 12,
   chunk: 13,
 } as const
+/**
+ * Behind the words of an ad's row: its campaign's price, as a double of `adAmounts`, which lies over the same memory. It
+ * is read where the row is.
+ */
+export const AD_DOUBLES = AD_WORDS / 2
+export const AD_AMOUNT = 7
 export const AD_SECURE = 1
 
 export interface LaidOutCampaign {
@@ -118,12 +125,12 @@ export class Layout {
   private readonly campaignVersions: Int32Array<SharedArrayBuffer>
   private readonly advertiserNumbers: Float64Array<SharedArrayBuffer>
   private readonly offerWords: Int32Array<SharedArrayBuffer>
-  private readonly offerAmounts: Float64Array<SharedArrayBuffer>
   private readonly offerCreatedAt: Float64Array<SharedArrayBuffer>
   private readonly offerBounds: Float64Array
   private readonly hashes: Float64Array<SharedArrayBuffer>
   private readonly adNumbers: Float64Array<SharedArrayBuffer>
   private readonly adWords: Int32Array<SharedArrayBuffer>
+  private readonly adAmounts: Float64Array<SharedArrayBuffer>
   private readonly listKeys: Int32Array
   private readonly listKeyStarts: Int32Array
 
@@ -148,12 +155,12 @@ export class Layout {
     this.campaignVersions = sharedInts(campaigns.length)
     this.advertiserNumbers = sharedDoubles(campaigns.length)
     this.offerWords = sharedInts(offers * OFFER_WORDS)
-    this.offerAmounts = sharedDoubles(offers)
     this.offerCreatedAt = sharedDoubles(offers)
     this.offerBounds = new Float64Array(offers)
     this.hashes = sharedDoubles(hashes)
     this.adNumbers = sharedDoubles(ads)
     this.adWords = sharedInts(ads * AD_WORDS)
+    this.adAmounts = new Float64Array(this.adWords.buffer)
     this.listKeys = new Int32Array(keys)
     this.listKeyStarts = new Int32Array(offers + 1)
   }
@@ -176,7 +183,6 @@ export class Layout {
       campaignVersions: this.campaignVersions,
       advertiserNumbers: this.advertiserNumbers,
       offerWords: this.offerWords,
-      offerAmounts: this.offerAmounts,
       offerCreatedAt: this.offerCreatedAt,
       hashes: this.hashes,
       lists: buildLists({
@@ -189,6 +195,7 @@ export class Layout {
       ads: newNumberTable(this.adNumbers),
       adNumbers: this.adNumbers,
       adWords: this.adWords,
+      adAmounts: this.adAmounts,
       texts: this.texts,
       follow,
     }
@@ -200,13 +207,13 @@ export class Layout {
     this.campaignVersions[this.row] = compiled.version
     this.advertiserNumbers[this.row] = compiled.advertiser
     const firstAd = this.ad
-    for (const ad of compiled.ads) this.addAd(ad)
+    for (const ad of compiled.ads) this.addAd(ad, compiled.amountMicros)
     if (!listed) return
     const target = this.addHashes(compiled.targets)
     for (const offer of compiled.offers) this.addOffer(compiled, offer, firstAd, target)
   }
 
-  private addAd(ad: CompiledAd): void {
+  private addAd(ad: CompiledAd, amountMicros: number): void {
     const bound = clickRateBoundPpb(this.terms.clickRatePpb[ad.slot]!)
     this.terms.boundsPpb[ad.slot] = bound
     const words = this.adWords
@@ -225,6 +232,7 @@ export class Layout {
     words[at + AdWord.detailBytes] = ad.text.detailBytes
     words[at + AdWord.ownDomains] = ad.ownDomains
     words[at + AdWord.chunk] = this.chunkIndex(ad.text.chunk)
+    this.adAmounts[this.ad * AD_DOUBLES + AD_AMOUNT] = amountMicros
     this.adNumbers[this.ad++] = ad.number
   }
 
@@ -244,7 +252,6 @@ export class Layout {
     words[at + Offer.capImpressions] = compiled.capImpressions
     words[at + Offer.capSeconds] = compiled.capSeconds
     words[at + Offer.campaignRow] = this.row
-    this.offerAmounts[this.offer] = compiled.amountMicros
     this.offerCreatedAt[this.offer] = compiled.createdAt
     this.offerBounds[this.offer] = this.highestScore(compiled, firstAd + offer.first, offer.count)
     this.offer++

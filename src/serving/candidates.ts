@@ -1,5 +1,7 @@
 import type { EdgeColumns, SharedColumns } from '../campaigns/catalog-columns.ts'
 import {
+  AD_AMOUNT,
+  AD_DOUBLES,
   AD_SECURE,
   AD_WORDS,
   AdWord,
@@ -266,7 +268,7 @@ export class Candidates {
 
   /** Expected CPM, micros. As expectedCpm in exchange/auction.ts: the differential test holds them together. */
   private scoreOf(view: RequestView, source: CatalogSnapshot, offer: number, ad: number): number {
-    const amount = source.offerAmounts[offer]!
+    const amount = source.adAmounts[ad * AD_DOUBLES + AD_AMOUNT]!
     if ((source.offerWords[offer * OFFER_WORDS + Offer.flags]! & OFFER_CPC) === 0) return amount
     return Math.floor((amount * this.rateOf(view, source, ad)) / 1_000_000)
   }

@@ -1,5 +1,7 @@
 import { CAMPAIGN_SLOTS_MAX, type EdgeColumns, type SharedColumns } from '../campaigns/catalog-columns.ts'
 import {
+  AD_AMOUNT,
+  AD_DOUBLES,
   AD_WORDS,
   AdWord,
   type CatalogSnapshot,
@@ -101,7 +103,8 @@ export class Serving {
     choice.clickRatePpb = found.winnerRatePpb
     choice.score = cpmMicros(found.winnerScore)
     choice.capImpressions = offerWords[offer + Offer.capImpressions]!
-    this.settle(view, choice, cpmMicros(found.runnerUpScore), snapshot.offerAmounts[found.winnerOffer]!)
+    const amount = snapshot.adAmounts[found.winnerAd * AD_DOUBLES + AD_AMOUNT]!
+    this.settle(view, choice, cpmMicros(found.runnerUpScore), amount)
     return true
   }
 
