@@ -36,7 +36,7 @@ import { EdgeNews } from './edge-news.ts'
 import { keepTime } from './keep-time.ts'
 import { LogWatch } from './log-watch.ts'
 import { openLog } from './open-log.ts'
-import { readerClient } from './reader-client.ts'
+import { openReaders } from './readers.ts'
 import { readDataCentres, readRanges } from './screening-tables.ts'
 
 /** On one machine; fixed for life. */
@@ -99,7 +99,6 @@ export async function startEmbedded(
       firstSnapshot.resolve()
     },
   )
-  const reader = new Worker(new URL('./reader-thread.ts', import.meta.url))
   const commands = new CommandsClient(log, () => clock.now())
   const news = new EdgeNews({
     clock,
@@ -127,8 +126,7 @@ export async function startEmbedded(
   )
   await decider.ready
   await firstSnapshot.promise
-  reader.postMessage({ kind: 'open', storePath: folder.storePath, time: clock.shared })
-  const queries = readerClient(reader)
+  const readers = openReaders({ storePath: folder.storePath, time: clock.shared })
 
   const requestCounts = new RequestCounts()
   const agents = new AgentClassifier()
@@ -160,7 +158,7 @@ export async function startEmbedded(
   }
   const control = controlApp({
     commands,
-    queries,
+    queries: readers.queries,
     authenticate: authorization => directory.authenticate(authorization),
     campaignOfAd: async ad => adTexts.of(ad)?.campaign ?? null,
     explain: campaignId => builder.explain(parseId('campaign', campaignId) ?? 0),
@@ -217,7 +215,7 @@ export async function startEmbedded(
       await decider.close()
       await log.close()
       builder.close()
-      reader.terminate()
+      readers.close()
       decider.terminate()
       stopClock()
       folder.close()

@@ -1,4 +1,4 @@
-/** The reader's thread: answers the queries of the API from committed state, one after the other. */
+/** A reader's thread: answers queries of the API from committed state, one after the other. */
 import { FollowingClock } from '../adapters/clock.ts'
 import { SqliteQueries } from '../adapters/sqlite/queries.ts'
 import { ReadStore } from '../adapters/sqlite/read-store.ts'

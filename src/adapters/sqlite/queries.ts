@@ -63,7 +63,8 @@ export class SqliteQueries implements Queries {
   }
 
   async verify(): Promise<unknown> {
-    return { ...verify(this.store), asOf: this.#asOf() }
+    const asOf = this.#asOf()
+    return { ...verify(this.store), asOf }
   }
 
   async aggregates(query: Parameters<Queries['aggregates']>[0]): Promise<readonly unknown[]> {
