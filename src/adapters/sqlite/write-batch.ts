@@ -58,10 +58,20 @@ export function deleteForgotten(statements: Statements, { number, bits }: Partit
   statements.run('DELETE FROM token_repeat WHERE partition = ? AND event < ?', [number, uuidTextFrom(floor)])
 }
 
-/** Of the row that is being written. */
-const hashBytes = Buffer.alloc(32)
-
+/** What was decided, row by row: most tables are only added to. */
 export function writeRows(statements: Statements, changes: Changes): void {
+  writeEntities(statements, changes)
+  writeEntries(statements, changes)
+  writeTransitions(statements, changes)
+  writeHeld(statements, changes)
+  writeRepeats(statements, changes)
+  writeSums(statements, changes)
+  writeOutbox(statements, changes)
+  writeClaims(statements, changes)
+  writeDeadLetters(statements, changes)
+}
+
+function writeEntities(statements: Statements, changes: Changes): void {
   for (const row of changes.entities) {
     statements.run(
       `INSERT INTO entity (kind, number, owner, doc) VALUES (?, ?, ?, ?)
@@ -75,6 +85,12 @@ export function writeRows(statements: Statements, changes: Changes): void {
       [row.kind, row.number, row.version, row.at, row.actor, row.action, JSON.stringify(row.patch ?? null)],
     )
   }
+}
+
+/** Of the row that is being written. */
+const hashBytes = Buffer.alloc(32)
+
+function writeEntries(statements: Statements, changes: Changes): void {
   for (const row of changes.entries) {
     hashBytes.write(row.hash, 'hex')
     statements.run(
@@ -113,6 +129,9 @@ export function writeRows(statements: Statements, changes: Changes): void {
       ])
     }
   }
+}
+
+function writeTransitions(statements: Statements, changes: Changes): void {
   for (const row of changes.transitions) {
     statements.run(
       `INSERT INTO transition (number, event, event_second, kind, at, state, reason, campaign, ad, advertiser)
@@ -131,6 +150,9 @@ export function writeRows(statements: Statements, changes: Changes): void {
       ],
     )
   }
+}
+
+function writeHeld(statements: Statements, changes: Changes): void {
   for (const event of changes.heldGone) statements.run('DELETE FROM held WHERE event = ?', [event])
   for (const [event, row] of changes.heldPut) {
     statements.run('INSERT OR REPLACE INTO held (event, partition, deadline, record) VALUES (?, ?, ?, ?)', [
@@ -140,6 +162,9 @@ export function writeRows(statements: Statements, changes: Changes): void {
       row.record,
     ])
   }
+}
+
+function writeRepeats(statements: Statements, changes: Changes): void {
   for (const [key, count] of changes.repeats) {
     const split = key.lastIndexOf('\n')
     statements.run(
@@ -151,41 +176,6 @@ export function writeRows(statements: Statements, changes: Changes): void {
     statements.run(
       'INSERT INTO token_repeat (partition, event, kind, count) VALUES (?, ?, ?, ?) ON CONFLICT (partition, event, kind) DO UPDATE SET count = count + excluded.count',
       [partition, event, kind, times],
-    )
-  }
-  writeSums(statements, changes)
-  for (const row of changes.outbox) {
-    const { source, target, sequence } = row
-    if ('events' in row) {
-      const { events } = row
-      statements.run(
-        'INSERT INTO outbox_events (source, target, sequence, last, events) VALUES (?, ?, ?, ?, ?)',
-        [source, target, sequence, sequence + events.count - 1, events.written()],
-      )
-    } else {
-      statements.run('INSERT INTO outbox (source, target, sequence, effect) VALUES (?, ?, ?, ?)', [
-        source,
-        target,
-        sequence,
-        JSON.stringify(row.effect),
-      ])
-    }
-  }
-  for (const { source, target, sequence } of changes.applied.values()) {
-    const line = [source, target, sequence]
-    statements.run('DELETE FROM outbox WHERE source = ? AND target = ? AND sequence <= ?', line)
-    statements.run('DELETE FROM outbox_events WHERE source = ? AND target = ? AND last <= ?', line)
-  }
-  for (const row of changes.claims) {
-    statements.run(
-      `INSERT INTO claim (name, body_hash, outcome) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET outcome = excluded.outcome`,
-      [row.name, row.bodyHash, row.outcome === null ? null : JSON.stringify(row.outcome)],
-    )
-  }
-  for (const row of changes.deadLetters) {
-    statements.run(
-      'INSERT OR IGNORE INTO dead_letter (partition, "offset", reason, bytes) VALUES (?, ?, ?, ?)',
-      [row.partition, row.offset, row.reason, row.bytes],
     )
   }
 }
@@ -233,6 +223,49 @@ function writeSums(statements: Statements, changes: Changes): void {
       `INSERT INTO requests (minute, placement, publisher, country, device, requests) VALUES (?, ?, ?, ?, ?, ?)
        ON CONFLICT (minute, placement, publisher, country, device) DO UPDATE SET requests = requests + excluded.requests`,
       [...row, requests],
+    )
+  }
+}
+
+function writeOutbox(statements: Statements, changes: Changes): void {
+  for (const row of changes.outbox) {
+    const { source, target, sequence } = row
+    if ('events' in row) {
+      const { events } = row
+      statements.run(
+        'INSERT INTO outbox_events (source, target, sequence, last, events) VALUES (?, ?, ?, ?, ?)',
+        [source, target, sequence, sequence + events.count - 1, events.written()],
+      )
+    } else {
+      statements.run('INSERT INTO outbox (source, target, sequence, effect) VALUES (?, ?, ?, ?)', [
+        source,
+        target,
+        sequence,
+        JSON.stringify(row.effect),
+      ])
+    }
+  }
+  for (const { source, target, sequence } of changes.applied.values()) {
+    const line = [source, target, sequence]
+    statements.run('DELETE FROM outbox WHERE source = ? AND target = ? AND sequence <= ?', line)
+    statements.run('DELETE FROM outbox_events WHERE source = ? AND target = ? AND last <= ?', line)
+  }
+}
+
+function writeClaims(statements: Statements, changes: Changes): void {
+  for (const row of changes.claims) {
+    statements.run(
+      `INSERT INTO claim (name, body_hash, outcome) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET outcome = excluded.outcome`,
+      [row.name, row.bodyHash, row.outcome === null ? null : JSON.stringify(row.outcome)],
+    )
+  }
+}
+
+function writeDeadLetters(statements: Statements, changes: Changes): void {
+  for (const row of changes.deadLetters) {
+    statements.run(
+      'INSERT OR IGNORE INTO dead_letter (partition, "offset", reason, bytes) VALUES (?, ?, ?, ?)',
+      [row.partition, row.offset, row.reason, row.bytes],
     )
   }
 }
