@@ -60,7 +60,7 @@ export interface Installation {
 
 /**
  * Everything in one process on embedded engines. HTTP on this thread; the log, the decider, the catalog's builder and
- * the reader on threads of their own, so that neither a commit nor an edit stalls a request.
+ * the readers on threads of their own, so that neither a commit nor an edit stalls a request.
  */
 export async function startEmbedded(
   options: ServeOptions,
@@ -129,43 +129,25 @@ export async function startEmbedded(
   const readers = openReaders({ storePath: folder.storePath, time: clock.shared })
 
   const requestCounts = new RequestCounts()
-  const agents = new AgentClassifier()
-  const country = openCountryTable(options.geo ?? undefined)
-  const signer = new TokenSigner(keys.signing, nativeMac)
-
   let server: RunningServer | null = null
-  const dependencies: EdgeDependencies = {
+  const dependencies = edgeDependencies(options, {
     clock,
-    partitions: PARTITIONS,
-    get publicUrl() {
-      return options.publicUrl ?? server?.url ?? ''
-    },
     log,
-    signer,
     counters,
-    agents,
-    clickRate: new ClickRate({ seed: randomBytes(4).readUInt32BE() }),
-    dataCentres: readDataCentres(options.dataCentres),
-    trustedProxies: readRanges(options.trustedProxies),
-    countryOf: address => country.countryOf(address),
+    adTexts,
+    directory,
+    // Where none is given it is the server's own, which is known once that listens.
+    publicUrl: () => options.publicUrl ?? server?.url ?? '',
+    signer: new TokenSigner(keys.signing, nativeMac),
     isOwnImpression: ownImpressions(boots, PARTITIONS),
-    ad: number => adTexts.of(number),
-    placement: number => directory.placement(number),
-    publisher: number => directory.publisher(number),
-    publisherByDomain: domain => directory.publisherByDomain(domain),
-    advertiser: number => directory.advertiser(number),
-    authenticate: authorization => directory.authenticate(authorization),
-  }
+  })
   const control = controlApp({
     commands,
     queries: readers.queries,
     authenticate: authorization => directory.authenticate(authorization),
     campaignOfAd: async ad => adTexts.of(ad)?.campaign ?? null,
     explain: campaignId => builder.explain(parseId('campaign', campaignId) ?? 0),
-    newKeySecret: () => {
-      const secret = `fk_${randomBytes(24).toString('base64url')}`
-      return { secret, hash: createHash('sha256').update(secret).digest('hex') }
-    },
+    newKeySecret,
     randomId: () => randomUUID(),
     now: () => clock.now(),
   })
@@ -221,4 +203,41 @@ export async function startEmbedded(
       folder.close()
     },
   }
+}
+
+/** What the handlers of serving and tracking work with. */
+function edgeDependencies(
+  options: ServeOptions,
+  parts: Pick<EdgeDependencies, 'clock' | 'log' | 'signer' | 'counters' | 'isOwnImpression'> & {
+    readonly adTexts: AdTexts
+    readonly directory: Directory
+    readonly publicUrl: () => string
+  },
+): EdgeDependencies {
+  const { adTexts, directory, publicUrl, ...given } = parts
+  const country = openCountryTable(options.geo ?? undefined)
+  return {
+    ...given,
+    partitions: PARTITIONS,
+    get publicUrl() {
+      return publicUrl()
+    },
+    agents: new AgentClassifier(),
+    clickRate: new ClickRate({ seed: randomBytes(4).readUInt32BE() }),
+    dataCentres: readDataCentres(options.dataCentres),
+    trustedProxies: readRanges(options.trustedProxies),
+    countryOf: address => country.countryOf(address),
+    ad: number => adTexts.of(number),
+    placement: number => directory.placement(number),
+    publisher: number => directory.publisher(number),
+    publisherByDomain: domain => directory.publisherByDomain(domain),
+    advertiser: number => directory.advertiser(number),
+    authenticate: authorization => directory.authenticate(authorization),
+  }
+}
+
+/** A key as its owner has it, and what is kept of it. */
+function newKeySecret(): { secret: string; hash: string } {
+  const secret = `fk_${randomBytes(24).toString('base64url')}`
+  return { secret, hash: createHash('sha256').update(secret).digest('hex') }
 }
