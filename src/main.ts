@@ -41,16 +41,24 @@ async function run(command: Command, args: readonly string[]): Promise<number> {
 }
 
 async function serve(args: readonly string[]): Promise<number> {
-  const installation = await startEmbedded(readServeOptions(args), readEnvironment())
+  const options = readServeOptions(args)
+  const installation = await startEmbedded(options, readEnvironment())
   // Before the address is known to anyone: who reads it may end us in the same moment.
   const stop = Promise.withResolvers<void>()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.resolve())
   console.log(`Farthing serves at ${installation.url}`)
   console.log(`Its API is described at ${installation.url}/docs`)
+  if (options.publicUrl === null && !isLoopback(options.host)) {
+    console.log(`Links in ads lead to ${installation.url}. Say how browsers reach it: --public-url URL`)
+  }
   if (installation.adminKeyIsNew) console.log(`Admin key, shown this once: ${installation.adminKey}`)
   await stop.promise
   await installation.close()
   return 0
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }
 
 const args = process.argv.slice(2)

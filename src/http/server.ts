@@ -131,7 +131,7 @@ export function startServer(options: ServerOptions): RunningServer {
     },
   })
   return {
-    url: `http://${options.host}:${server.port}`,
+    url: addressOf(options.host, server.port ?? options.port),
     stop: async () => {
       live.stop()
       await Promise.race([server.stop(), Bun.sleep(3000)])
@@ -161,6 +161,14 @@ function listening(
       { cause },
     )
   }
+}
+
+const WILDCARDS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+
+/** Where a server that listens on `host` is reached from this machine: all addresses are none that a link can lead to. */
+export function addressOf(host: string, port: number): string {
+  const name = WILDCARDS[host] ?? host
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
 }
 
 type PlainPath = '/tag.js' | '/livez' | '/readyz' | '/metrics' | '/' | '/live.json'
