@@ -122,6 +122,21 @@ test('a list leaves nothing out, page by page, and holds only what its owner has
   expect(owned).toEqual({ items: [2, 4, 6].map(i => ({ id: `plc_${i}` })), nextCursor: null })
 })
 
+test('a page of long items has fewer of them, one at least, and the next goes on behind it', async () => {
+  const long = (length: number) => ({ audience: 'x'.repeat(length) })
+  for (const [i, length] of [1_500_000, 1_500_000, 1_500_000, 6_000_000, 10].entries()) {
+    store.entity('placement', (i + 1) * 256, long(length))
+  }
+  const lengths: number[] = []
+  let cursor: string | null = null
+  do {
+    const page = await store.queries.list('placement', { owner: null }, 200, cursor)
+    lengths.push(page.items.length)
+    cursor = page.nextCursor
+  } while (cursor !== null)
+  expect(lengths).toEqual([2, 1, 1, 1])
+})
+
 test('a history is newest first: who changed what, and when', async () => {
   for (let version = 1; version <= 3; version++) {
     const change = { at: NOW + version, actor: 'key_74', action: 'patch', patch: `{"name":"${version}"}` }

@@ -32,18 +32,34 @@ export function list(
   },
 ): EntityPage {
   const owned = page.owner === null ? '' : 'AND entity.owner = ?'
-  const rows = store.all<EntityRow>(
+  const rows = store.each<EntityRow>(
     `${SELECT} WHERE entity.kind = ? AND entity.number > ? ${owned} ORDER BY entity.number LIMIT ?`,
     table,
     page.after,
     ...(page.owner === null ? [] : [page.owner]),
     page.limit + 1,
   )
-  const items = rows.slice(0, page.limit)
+  const { items, isLast } = pageOf(rows, page.limit, row => row.doc.length)
   return {
     items: items.map(row => bodyOf(row, page.now)),
-    nextCursor: rows.length > page.limit ? String(items.at(-1)!.number) : null,
+    nextCursor: isLast ? null : String(items.at(-1)!.number),
   }
+}
+
+/** Characters of JSON: 200 campaigns with as many ads as they may have would be 150 MB. */
+const PAGE_LENGTH_MAX = 4 << 20
+
+/** The first rows, at most `limit`, and fewer where they are long; one at least. */
+function pageOf<Row>(rows: Iterable<Row>, limit: number, lengthOf: (row: Row) => number) {
+  const items: Row[] = []
+  let length = 0
+  for (const row of rows) {
+    length += lengthOf(row)
+    if (items.length === limit || (items.length > 0 && length > PAGE_LENGTH_MAX))
+      return { items, isLast: false }
+    items.push(row)
+  }
+  return { items, isLast: true }
 }
 
 /** Newest first; the cursor is the last version seen. */
@@ -53,7 +69,7 @@ export function history(
   number: number,
   page: { readonly limit: number; readonly before: number },
 ): EntityPage {
-  const rows = store.all<{ version: number; at: number; actor: string; action: string; patch: string }>(
+  const rows = store.each<{ version: number; at: number; actor: string; action: string; patch: string }>(
     `SELECT version, at, actor, action, patch FROM history
      WHERE kind = ? AND number = ? AND version < ? ORDER BY version DESC LIMIT ?`,
     table,
@@ -61,7 +77,7 @@ export function history(
     page.before,
     page.limit + 1,
   )
-  const items = rows.slice(0, page.limit)
+  const { items, isLast } = pageOf(rows, page.limit, row => row.patch.length)
   return {
     items: items.map(row => ({
       version: row.version,
@@ -70,7 +86,7 @@ export function history(
       action: row.action,
       patch: JSON.parse(row.patch),
     })),
-    nextCursor: rows.length > page.limit ? String(items.at(-1)!.version) : null,
+    nextCursor: isLast ? null : String(items.at(-1)!.version),
   }
 }
 

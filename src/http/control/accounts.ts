@@ -8,7 +8,7 @@ import type { Routes } from './routes.ts'
 import { created, json, submit } from './submit.ts'
 
 export const PAGE_QUERY = [
-  { name: 'limit', description: '1 to 200, by default 50' },
+  { name: 'limit', description: '1 to 200, by default 50; pages of long items have fewer' },
   { name: 'cursor', description: 'The nextCursor of the page before' },
 ]
 const KEYS = 'Keys'
