@@ -112,6 +112,22 @@ describe('ingested clicks', () => {
     ])
   })
 
+  test('of days before their campaign opened one are charged to the day that it is', async () => {
+    const of = await world.campaign(250_000)
+    const buffer = new RecordBuffer()
+    const timestamp = world.now - 2 * 86_400_000
+    buffer.json(RecordKind.ingested, 1, world.now, { ...reported(of, 'late'), timestamp })
+    await world.append(buffer)
+    // Decided on the partition of its id, then on that of its campaign.
+    for (let i = 0; i < 2; i++) await world.pass(1100)
+    expect(charges()).toBe(1)
+    const days = world.store.all<{ day: string }>(
+      `SELECT state ->> '$.day.name' AS day FROM money WHERE kind = 'campaign'`,
+      [],
+    )
+    expect(days).toEqual([{ day: new Date(world.now).toISOString().slice(0, 10) }])
+  })
+
   test('give the same tables whatever the batches that they are decided in', async () => {
     const of = await world.campaign(250_001, 5_000_000)
     for (let i = 0; i < 12; i++) {

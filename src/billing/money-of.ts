@@ -23,17 +23,21 @@ export function budgetOf(partition: Partition, campaign: number): BudgetOf | nul
 
 /**
  * The day of a campaign that holds a time: open already, or opened now from the calendar of its zone. A time outside
- * of all known days falls to the campaign's newest.
+ * of all known days falls to the campaign's newest, or, where it has none yet, to the day that it is now.
  */
 export function dayFor(turn: Turn, campaign: number, money: BudgetOf, at: number): DayBudget | null {
+  const { partition } = turn
   const { budget } = money
-  const day = dayAt(budget, at) ?? comingDay(turn.partition, budget, at)
-  if (day === null) return budget.days.at(-1) ?? null
-  if (budget.days.includes(day)) return day
+  const day =
+    dayAt(budget, at) ??
+    comingDay(partition, budget, at) ??
+    budget.days.at(-1) ??
+    comingDay(partition, budget, partition.head.time)
+  if (day === null || budget.days.includes(day)) return day
   budget.days.push(day)
   foldDays(budget, money.balance)
-  turn.changes.touchBudget(turn.partition, campaign)
-  turn.changes.touchBalance(turn.partition.number, money.advertiser)
+  turn.changes.touchBudget(partition, campaign)
+  turn.changes.touchBalance(partition.number, money.advertiser)
   return day
 }
 
