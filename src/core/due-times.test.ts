@@ -36,6 +36,18 @@ test('what is due sooner keeps its time, what is set anew does not', () => {
   expect(due.take(4000)).toEqual([])
 })
 
+test('what is due comes in the order of its time: little after a long time, much after a short one', () => {
+  const due = new DueTimes<{ number: number; dueAt: number }>(SLOT_MS)
+  const few = things(3)
+  for (const [i, at] of [90_000, 30_000, 95_000].entries()) due.set(few[i]!, at)
+  expect(due.take(91_000)).toEqual([few[1]!, few[0]!])
+  expect(due.take(95_000)).toEqual([few[2]!])
+  const many = things(20)
+  for (const thing of many) due.set(thing, 100_000 - SLOT_MS * thing.number)
+  expect(due.take(99_000)).toEqual(many.slice(10).reverse())
+  expect(due.take(200_000)).toEqual(many.slice(0, 10).reverse())
+})
+
 test('whatever is set, taken and set again comes as in a list that is looked through', () => {
   const step = fc.record({
     thing: fc.nat(5),

@@ -37,19 +37,30 @@ export class DueTimes<T extends Due> {
   take(now: number): T[] {
     const last = Math.floor(now / this.slotMs)
     const due: T[] = []
-    for (let slot = this.next; slot <= last; slot++) {
-      const things = this.slots.get(slot)
-      if (things === undefined) continue
-      this.slots.delete(slot)
-      for (const thing of things) {
-        if (this.slotOf(thing.dueAt) !== slot) continue
-        thing.dueAt = Number.POSITIVE_INFINITY
-        due.push(thing)
+    if (last - this.next < this.slots.size) {
+      for (let slot = this.next; slot <= last; slot++) this.takeSlot(slot, due)
+      this.next = this.slots.size === 0 ? Number.POSITIVE_INFINITY : Math.max(this.next, last + 1)
+    } else if (last >= this.next) {
+      // Little is due: the slots that there are are fewer than those that time has passed.
+      this.next = Number.POSITIVE_INFINITY
+      for (const slot of [...this.slots.keys()].sort((a, b) => a - b)) {
+        if (slot <= last) this.takeSlot(slot, due)
+        else this.next = Math.min(this.next, slot)
       }
     }
     this.taken = Math.max(this.taken, last)
-    this.next = this.slots.size === 0 ? Number.POSITIVE_INFINITY : Math.max(this.next, last + 1)
     return due
+  }
+
+  private takeSlot(slot: number, due: T[]): void {
+    const things = this.slots.get(slot)
+    if (things === undefined) return
+    this.slots.delete(slot)
+    for (const thing of things) {
+      if (this.slotOf(thing.dueAt) !== slot) continue
+      thing.dueAt = Number.POSITIVE_INFINITY
+      due.push(thing)
+    }
   }
 
   private slotOf(at: number): number {
