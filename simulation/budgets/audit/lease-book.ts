@@ -27,8 +27,10 @@ interface LineBook {
   term: number
   /** True time at which the ask was sent that was answered last. */
   answeredAt: number
-  /** True times at which asks were sent, by the time on them: the latest. */
-  readonly sentAt: Map<number, number>
+  /** The latest asks, round and round: the time on each, and the true time at which it was sent. */
+  readonly asks: Float64Array
+  readonly askedAt: Float64Array
+  asked: number
   /** By campaign and epoch. */
   readonly handed: Map<number, Handed>
 }
@@ -118,8 +120,9 @@ export class LeaseBook {
   /** A node sends an ask. */
   sent(ask: LeaseAsk): void {
     const line = this.lineOf(ask.node, ask.partition)
-    line.sentAt.set(ask.sentAt, this.now())
-    if (line.sentAt.size > ASKS_KEPT) line.sentAt.delete(line.sentAt.keys().next().value!)
+    line.asks[line.asked % ASKS_KEPT] = ask.sentAt
+    line.askedAt[line.asked % ASKS_KEPT] = this.now()
+    line.asked++
   }
 
   /** An ask reached a treasury. */
@@ -194,8 +197,11 @@ export class LeaseBook {
       if (handed.voided > 0 && said.voidThousandths >= handed.voided) handed.heardVoid = true
     }
     if (grant.askSentAt === null) return
-    const at = line.sentAt.get(grant.askSentAt) ?? Number.NEGATIVE_INFINITY
-    line.answeredAt = Math.max(line.answeredAt, at)
+    for (let ask = line.asked - 1; ask >= Math.max(0, line.asked - ASKS_KEPT); ask--) {
+      if (line.asks[ask % ASKS_KEPT] !== grant.askSentAt) continue
+      line.answeredAt = Math.max(line.answeredAt, line.askedAt[ask % ASKS_KEPT]!)
+      return
+    }
   }
 
   /** A worker decided that its treasury has more to hand out of a day: micros. */
@@ -231,7 +237,9 @@ export class LeaseBook {
         epoch: 0,
         term: 0,
         answeredAt: Number.NEGATIVE_INFINITY,
-        sentAt: new Map(),
+        asks: new Float64Array(ASKS_KEPT),
+        askedAt: new Float64Array(ASKS_KEPT),
+        asked: 0,
         handed: new Map(),
       }
       this.lines.set(key, line)
