@@ -122,8 +122,9 @@ export class World implements Surroundings {
     return this.end + DRAIN_HOURS * HOUR_MS
   }
 
-  runUntil(at: number): void {
-    this.events.runUntil(at)
+  /** Returns how many things happened. */
+  runUntil(at: number): number {
+    return this.events.runUntil(at)
   }
 
   workerOf(region: number, index: number): Worker {
