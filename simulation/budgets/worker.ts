@@ -340,12 +340,10 @@ export class Worker implements LoggingWorker {
     const batch = this.log
     this.log = []
     for (const record of batch) this.decide(record)
+    // From here on it is to be charged or refused, whether its node hears that it is kept or sends it again.
+    for (const record of batch) if (record.kind === 'event') this.world.auditor.logged(record.event)
     if (this.dies('afterCommit')) return
-    for (const record of batch) {
-      if (record.kind !== 'event') continue
-      this.world.auditor.acknowledged(record.event)
-      record.acknowledge()
-    }
+    for (const record of batch) if (record.kind === 'event') record.acknowledge()
     this.schedule()
   }
 

@@ -105,9 +105,9 @@ export class Auditor {
     this.money.reported(worker, report)
   }
 
-  /** A node was told that an event is on disk. */
-  acknowledged(event: TrackedEvent): void {
-    this.events.acknowledged(event)
+  /** An event is on disk and decided, whether its node hears of that or not. */
+  logged(event: TrackedEvent): void {
+    this.events.logged(event)
   }
 
   charged(worker: WorkerPlace, event: TrackedEvent, charge: Charged): void {

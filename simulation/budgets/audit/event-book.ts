@@ -4,11 +4,11 @@ import { Breach, ofCampaign } from './breach.ts'
 /** Why a billable event was not charged. */
 export type Refusal = 'budgetExhausted'
 
-/** The auditor's book of billable events: each that was acknowledged is charged once, or has one reason why not. */
+/** The auditor's book of billable events: each that is on disk is charged once, or has one reason why not. */
 export class EventBook {
   /** By the serial of the impression, of which one event is billable. */
   private readonly outcomes = new Map<number, 'charged' | Refusal>()
-  /** Acknowledged, and neither. */
+  /** On disk, and neither. */
   private readonly owed = new Map<number, TrackedEvent>()
   /** By campaign, how many are owed, and until when any was. */
   private readonly owedOf = new Map<number, { count: number; until: number }>()
@@ -17,7 +17,7 @@ export class EventBook {
 
   constructor(private readonly now: () => number) {}
 
-  acknowledged(event: TrackedEvent): void {
+  logged(event: TrackedEvent): void {
     const { campaign, serial } = event.impression
     if ((campaign.model === 'cpm') !== (event.kind === 'render')) return
     if (this.outcomes.has(serial) || this.owed.has(serial)) return
@@ -27,7 +27,7 @@ export class EventBook {
     this.owedOf.set(campaign.number, of)
   }
 
-  /** Whether an acknowledged event of a campaign waits for money, or did a moment ago. */
+  /** Whether an event of a campaign that is on disk waits for money, or did a moment ago. */
   hasWaited(campaign: number, withinMs: number): boolean {
     const of = this.owedOf.get(campaign)
     return of !== undefined && (of.count > 0 || this.now() - of.until <= withinMs)
@@ -52,7 +52,7 @@ export class EventBook {
     if (event === undefined) return
     const { campaign, serial } = event.impression
     throw new Breach(
-      `the ${event.kind} of impression ${serial} was acknowledged, and neither charged nor refused; so were ${this.owed.size}`,
+      `the ${event.kind} of impression ${serial} is on disk, and neither charged nor refused; so were ${this.owed.size}`,
       ofCampaign(campaign),
     )
   }
