@@ -29,9 +29,7 @@ function grantable({ shard }: Held, day: ShardDay, world: Surroundings): number 
   if (world.breakage === 'holds-forgotten') return freeWithoutHolds(day)
   const { now } = world.events
   // Holds lapse first.
-  const reserved = reserveTarget(shard, day, now)
-  return Math.min(
-    Math.max(0, unspent(day.link) - reserved),
-    leasableMicros(shard, day, unspent(day.link), now),
-  )
+  const free = Math.max(0, unspent(day.link) - reserveTarget(shard, day, now))
+  // A leased impression costs its price: all that is free can be leased.
+  return shard.model === 'cpm' ? free : Math.min(free, leasableMicros(shard, day, unspent(day.link), now))
 }
