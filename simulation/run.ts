@@ -5,6 +5,7 @@ import { type Figures, figuresOf } from './budgets/figures.ts'
 import { Samples } from './budgets/samples.ts'
 import { World } from './budgets/world.ts'
 import { type Job, scenarioOf } from './options.ts'
+import { FLEET_CAMPAIGNS } from './sizes.ts'
 
 /** What must hold did not: the run ended there. */
 export interface BreachFound {
@@ -34,6 +35,8 @@ export interface Hooks {
 /** Between two steps progress is told and samples are taken: both only read, so that the run is the same without them. */
 const STEPS = 192
 const DRAIN_STEPS = 60
+/** A look at all shards of a fleet takes as long as a second of its time. */
+const STEPS_A_SAMPLE = 6
 /** Of a fleet there are gigabytes, and the collector would let as much again pile up: no more than this, beside a small run's. */
 const GARBAGE_SHARE = 0.3
 const GARBAGE_BYTES = 2 ** 28
@@ -47,6 +50,7 @@ export function runJob(job: Job, hooks: Hooks = {}): Outcome & Seen {
   const world = new World(scenarioOf(job), job.seed, hooks.watch ?? null)
   const samples = hooks.samples === true ? new Samples(world) : null
   let breach: BreachFound | null = null
+  const sampledEach = world.scenario.campaigns >= FLEET_CAMPAIGNS ? STEPS_A_SAMPLE : 1
   let kept = process.memoryUsage.rss()
   let happened = 0
   try {
@@ -56,7 +60,7 @@ export function runJob(job: Job, hooks: Hooks = {}): Outcome & Seen {
       happened += world.runUntil(
         world.start + (world.end - world.start) * share + (world.drained - world.end) * drained,
       )
-      if (step <= STEPS) samples?.take()
+      if (step <= STEPS && step % sampledEach === 0) samples?.take()
       if (happened >= GARBAGE_EVENTS) {
         happened = 0
         if (process.memoryUsage.rss() > kept * (1 + GARBAGE_SHARE) + GARBAGE_BYTES) {

@@ -8,6 +8,9 @@ export interface Size {
   readonly requests: number | null
 }
 
+/** A run with so many campaigns is of a fleet: of gigabytes, and of minutes. */
+export const FLEET_CAMPAIGNS = 20_000
+
 export const SIZES = ['nodes', 'campaigns', 'regions', 'hours', 'requests'] as const
 
 /** Half a second of CPU: the hours in which all goes wrong that does, and fewer campaigns. */
