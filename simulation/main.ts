@@ -10,6 +10,7 @@ import { Progress } from './progress.ts'
 import { reportPage } from './report/page.ts'
 import { type Outcome, runJob, type Seen } from './run.ts'
 import { runJobs } from './seeds.ts'
+import { runSparing, wantsSparing } from './sparing.ts'
 import { table } from './table.ts'
 
 export async function simulate(args: readonly string[]): Promise<number> {
@@ -19,6 +20,7 @@ export async function simulate(args: readonly string[]): Promise<number> {
     for (const { name, about } of SCENARIOS) console.log(`${name.padEnd(wide)}  ${about}`)
     return 0
   }
+  if (wantsSparing(options.jobs, Bun.env)) return runSparing()
   const progress = new Progress()
   if (options.compare) return showComparison(options, progress)
   const startedAt = process.cpuUsage()
