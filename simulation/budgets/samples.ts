@@ -1,7 +1,7 @@
 import { unspent } from '../../src/budgets/link.ts'
 import { reserveTarget, type Shard, type ShardDay } from '../../src/budgets/shard.ts'
 import { DAY_MS, MINUTE_MS } from '../../src/core/time.ts'
-import { billedOn } from './audit/days.ts'
+import { billedOn, type DayBook } from './audit/days.ts'
 import { stopsOf } from './figures.ts'
 import type { CampaignFacts } from './market.ts'
 import type { World } from './world.ts'
@@ -93,12 +93,13 @@ export class Samples {
       const price = costOf(facts)
       note('given away', number, givenAway / price, `${(givenAway / price).toFixed(1)} prices`)
       for (const day of days.values()) {
-        // The day after the run is open, and nothing comes of it.
-        if (day.start >= this.world.end - JUDGED_MS) continue
         const left = (day.capMost - billedOn(day)) / price
         const of = `of ${(day.capMost / price).toFixed(0)} on the day of ${new Date(day.start).toISOString().slice(0, 16)}`
-        if (day.exhaustedAt === null) note('left of a cap', number, left, `${left.toFixed(1)} prices ${of}`)
-        else {
+        if (day.exhaustedAt === null) {
+          // A day that the run breaks off has its money for who comes later.
+          if (!isOver(day, this.world)) continue
+          note('left of a cap', number, left, `${left.toFixed(1)} prices ${of}`)
+        } else {
           const { connectedMs } = day.served
           note('ads after exhaustion', number, connectedMs, `for ${Math.round(connectedMs)} ms`)
         }
@@ -125,8 +126,11 @@ export class Samples {
     let planned = 0
     let until = world.start
     return taken.map(({ at }) => {
-      for (; until < at; until += CURVE_STEP_MS) {
-        planned += (cap * world.curve(until)) / masses.get(zone.format(until))!
+      while (until < at) {
+        const next = Math.min(at, until + CURVE_STEP_MS)
+        const part = (next - until) / CURVE_STEP_MS
+        planned += (part * cap * world.curve(until)) / masses.get(zone.format(until))!
+        until = next
       }
       return planned
     })
@@ -178,6 +182,11 @@ function worthShowing(campaigns: readonly CampaignFacts[]) {
   show(unpaced[Math.floor(unpaced.length / 2)], 'of middle size')
   show(unpaced.at(-1), 'the smallest')
   return [...shown].map(([facts, why]) => ({ facts, cap: facts.dailyCap, why }))
+}
+
+function isOver({ start, end }: DayBook, run: { readonly start: number; readonly end: number }): boolean {
+  const ends = end ?? start + DAY_MS
+  return ends <= run.end && ends - Math.max(run.start, start) >= JUDGED_MS
 }
 
 function costOf(facts: CampaignFacts): number {

@@ -68,6 +68,11 @@ function overview(all: readonly Summary[]): string {
 <div class="box wide"><table><thead><tr><th>scenario</th>${head}</tr></thead><tbody>${lines.join('')}</tbody></table></div>`
 }
 
+/** A fleet is simulated for minutes. */
+function durationText(hours: number): string {
+  return hours >= 1 ? `${Number(hours.toFixed(2))} h` : `${Math.round(hours * 3600)} s`
+}
+
 function section(outcome: Outcome & Seen): string {
   const { job, figures, samples } = outcome
   const scenario = scenarioOf(job)
@@ -77,7 +82,7 @@ function section(outcome: Outcome & Seen): string {
     counted(nodes, 'node'),
     `in ${counted(regions, 'region')}`,
     counted(figures.campaigns, 'campaign'),
-    `${hours} h`,
+    durationText(hours),
     counted(figures.requests, 'request'),
   ].join(', ')
   return `<h2>${escaped(name)}, seed ${job.seed}</h2><p>${escaped(about)}. ${size}.</p>
