@@ -1,14 +1,25 @@
 import type { Campaign } from '../campaigns/campaign.ts'
 import { scheduleState } from '../campaigns/schedule.ts'
-import { type CampaignBudget, type DayBudget, outOn, reservedTotal, spentTotal } from './budget.ts'
+import { type CampaignBudget, type DayBudget, outOn, reservedTotal, spentOn, spentTotal } from './budget.ts'
 import { newPace, type Pace, type Paced, paceTo } from './pacing.ts'
 import { unitPrice } from './shard.ts'
 import { SLOT_MS, type TrafficCurve } from './traffic-curve.ts'
 
 const SLOTS_A_DAY = (24 * 3_600_000) / SLOT_MS
 
+/** The part of what is held for clicks that clicks do come for, within hours. The rest is margin and comes back, as all that impressions hold. */
+const CLICKS_TO_COME = 2 / 3
+
 /** Of a campaign that is not paced. */
 const UNPACED: Paced = { allowance: Number.POSITIVE_INFINITY, factor: 1, waitMs: 0 }
+
+interface Window {
+  readonly start: number
+  readonly end: number
+  readonly cap: number
+  readonly spent: number
+  readonly out: number
+}
 
 interface Planned {
   readonly pace: Pace
@@ -55,6 +66,7 @@ export class EvenPlans {
     const weight = isOpen(now) ? this.curve.weightAt(now) : 0
     return paceTo(planned.pace, {
       now,
+      spent: window.spent + (budget.model === 'cpc' ? CLICKS_TO_COME * (window.out - window.spent) : 0),
       out: window.out,
       cap: window.cap,
       price: unitPrice(budget),
@@ -73,12 +85,12 @@ export class EvenPlans {
   }
 }
 
-/** What is to be spent by when, and what is out of it. */
+/** What is to be spent by when, what is spent of it and what is out. */
 function windowOf(
   campaign: Pick<Campaign, 'schedule' | 'createdAt'>,
   budget: CampaignBudget,
   day: DayBudget,
-): { readonly start: number; readonly end: number; readonly cap: number; readonly out: number } | null {
+): Window | null {
   const starts = Date.parse(campaign.schedule.startAt ?? campaign.createdAt)
   const ends = campaign.schedule.endAt === null ? null : Date.parse(campaign.schedule.endAt)
   const totalOut = spentTotal(budget) + reservedTotal(budget)
@@ -86,10 +98,11 @@ function windowOf(
     const out = outOn(day)
     const left = budget.totalCap === null ? budget.dailyCap : out + Math.max(0, budget.totalCap - totalOut)
     const end = Math.min(day.end, ends ?? day.end)
-    return { start: Math.max(day.start, starts), end, cap: Math.min(budget.dailyCap, left), out }
+    const cap = Math.min(budget.dailyCap, left)
+    return { start: Math.max(day.start, starts), end, cap, spent: spentOn(day), out }
   }
   if (budget.totalCap !== null && ends !== null) {
-    return { start: starts, end: ends, cap: budget.totalCap, out: totalOut }
+    return { start: starts, end: ends, cap: budget.totalCap, spent: spentTotal(budget), out: totalOut }
   }
   return null
 }

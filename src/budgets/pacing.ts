@@ -1,8 +1,9 @@
 /**
- * Even pacing: money is let out along a plan. What is left of the budget is spread over what is left of its time by the
- * traffic's own curve, anew at every look, so that the plan corrects itself: after an outage, or with a forecast that was
- * wrong, the rest is spread over the rest. The line that money may follow rises at that rate and is never more than a
- * few seconds ahead of what is out: there is no burst to catch up with.
+ * Even pacing: money is let out along a plan. What is not spent of the budget is spread over what is left of its time by
+ * the traffic's own curve, anew at every look, so that the plan corrects itself: after an outage, or with a forecast that
+ * was wrong, the rest is spread over the rest. The line that money may follow rises at that rate and is never more than
+ * half a minute ahead of what is out: there is no burst to catch up with. What is out and not spent is ahead of the plan:
+ * held for what was chosen, it is spent, or comes back and is let out again.
  *
  * The factor is a share of requests: where demand is more than the plan has money for, nodes bid on some requests only,
  * and so on all kinds of them, in place of the first of each second.
@@ -16,6 +17,8 @@ export interface Pace {
 
 export interface PaceTerms {
   readonly now: number
+  /** What is spent, or will be of what is out. */
+  readonly spent: number
   /** Spent and reserved, micros. */
   readonly out: number
   /** What may be out by the end. */
@@ -36,8 +39,11 @@ export interface Paced {
   readonly waitMs: number
 }
 
-/** The line may be so far ahead of what is out: two rounds of asks and the way of a lease. */
-const AHEAD_MS = 10_000
+/**
+ * The line may be so far ahead of what is out: two rounds of asks and the way of a lease, and a while in which no request
+ * comes that the campaign may have. What the line loses there is missed now, and too much at the end of the day.
+ */
+const AHEAD_MS = 30_000
 /** A level of the allowance below this, and nodes bid on a part of the requests. */
 const EASE_MS = 4_000
 const FACTOR_MIN = 0.05
@@ -49,8 +55,8 @@ export function newPace(): Pace {
 }
 
 export function paceTo(pace: Pace, terms: PaceTerms): Paced {
-  const { now, out, cap, price, weight, massLeft } = terms
-  const perMs = massLeft > 0 ? (Math.max(0, cap - out) * weight) / massLeft : 0
+  const { now, spent, out, cap, price, weight, massLeft } = terms
+  const perMs = massLeft > 0 ? (Math.max(0, cap - spent) * weight) / massLeft : 0
   const ahead = Math.max(perMs * AHEAD_MS, weight > 0 ? price : 0)
   if (pace.at < 0) pace.line = out + ahead / 2
   else pace.line += perMs * Math.min(GAP_MS_MAX, Math.max(0, now - pace.at))
