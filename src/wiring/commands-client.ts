@@ -16,6 +16,8 @@ export class CommandsClient implements Commands {
   constructor(
     private readonly log: EventLog,
     private readonly now: () => number,
+    /** A command is in the log. */
+    private readonly onSent: () => void = () => {},
   ) {}
 
   get partitions(): number {
@@ -38,6 +40,7 @@ export class CommandsClient implements Commands {
       this.settle(command.requestId, null)
       throw new CommandsUnavailable('The log does not take edits now.', { cause })
     }
+    this.onSent()
     return outcome
   }
 

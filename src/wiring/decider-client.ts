@@ -45,6 +45,11 @@ export class DeciderClient {
     this.thread.postMessage({ kind: 'ask', asks } satisfies ToDecider)
   }
 
+  /** Somebody waits for what was just written into the log. */
+  hurry(): void {
+    this.thread.postMessage({ kind: 'hurry' } satisfies ToDecider)
+  }
+
   /** Lets it end what it is at; the thread goes with `terminate`, once the log is closed. */
   async close(): Promise<void> {
     this.thread.postMessage({ kind: 'close' } satisfies ToDecider)

@@ -16,6 +16,8 @@ export type ToDecider =
       readonly builder: MessagePort
     }
   | { readonly kind: 'ask'; readonly asks: readonly LeaseAsk[] }
+  /** Somebody waits for what was just written into the log. */
+  | { readonly kind: 'hurry' }
   | { readonly kind: 'close' }
 
 export type FromDecider =

@@ -13,6 +13,7 @@ import { DRAIN_MS } from '../budgets/lease-time.ts'
 import type { CatalogChange } from '../campaigns/campaign.ts'
 import { BooksRefused } from '../ports/store.ts'
 import type { FromDecider, ToBuilder, ToDecider } from './decider-messages.ts'
+import { Rests } from './rests.ts'
 import { yieldToServing } from './yield-to-serving.ts'
 
 declare const self: {
@@ -24,9 +25,6 @@ declare const self: {
 const TURN_MS = 25
 /** A store that could not be written is tried again after this. */
 const RETRY_MS = 500
-/** The longest that a record waits for company, and the shortest rest that is worth a timer. */
-const REST_MS_MAX = 20
-const REST_MS_MIN = 1
 /** Entities told to the builder in one message at start. */
 const CATALOG_CHUNK = 2000
 
@@ -34,6 +32,8 @@ let decider: Decider | null = null
 let store: SqliteStore | null = null
 let log: LogPort | null = null
 let scheduled = false
+const rests = new Rests()
+let resting: Timer | null = null
 let storeIsAway = false
 let triedAt = 0
 let closing = false
@@ -45,6 +45,9 @@ self.onmessage = ({ data }) => {
       return
     case 'ask':
       for (const ask of data.asks) decider?.onAsk(ask)
+      return
+    case 'hurry':
+      hurry()
       return
     case 'close':
       closing = true
@@ -112,24 +115,29 @@ function decideBatch(): void {
   }
 }
 
-/**
- * Rests as long as the batch took: what comes in meanwhile shares the next transaction. Each has a fixed price (offsets,
- * budgets and pages of bits are written whole, then flushed). One for each commit of the log paid it for a hundred
- * clicks at a time: 8.7 us a click of one partition, against 7.4 in batches of 800.
- */
-function rest(tookMs: number): void {
-  if (tookMs < REST_MS_MIN) {
+/** 8.7 us a click of one partition where each commit of the log had a batch of its own; 7.4 in batches of 800. */
+function rest(batchMs: number): void {
+  const restMs = rests.behind(batchMs, performance.now())
+  if (restMs === 0) {
     drain()
     return
   }
   scheduled = true
-  setTimeout(
-    () => {
-      scheduled = false
-      drain()
-    },
-    Math.min(tookMs, REST_MS_MAX),
-  )
+  resting = setTimeout(endRest, restMs)
+}
+
+function endRest(): void {
+  resting = null
+  scheduled = false
+  drain()
+}
+
+/** A command is in the log: a rest ends now. */
+function hurry(): void {
+  rests.hurry(performance.now())
+  if (resting === null) return
+  clearTimeout(resting)
+  endRest()
 }
 
 async function turns(renew: () => Decider): Promise<void> {

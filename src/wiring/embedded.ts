@@ -99,7 +99,11 @@ export async function startEmbedded(
       firstSnapshot.resolve()
     },
   )
-  const commands = new CommandsClient(log, () => clock.now())
+  const commands = new CommandsClient(
+    log,
+    () => clock.now(),
+    () => decider.hurry(),
+  )
   const news = new EdgeNews({
     clock,
     timer,
