@@ -343,11 +343,10 @@ export class World implements Surroundings {
 
   /** Who can have heard of a stop: not through a home that is down, nor into a region that is cut off. */
   private reachOf({ cutOff, region }: NodePlace): Reach {
-    if (cutOff) return 'nodeCutOff'
     if (!this.home.isUp) return 'regionCutOff'
-    if (region !== CUT_REGION) return { since: this.homeUpSince }
+    if (region !== CUT_REGION) return { since: this.homeUpSince, nodeCutOff: cutOff }
     if (this.network.cutIn || this.network.cutOut) return 'regionCutOff'
-    return { since: Math.max(this.homeUpSince, this.healedAt) }
+    return { since: Math.max(this.homeUpSince, this.healedAt), nodeCutOff: cutOff }
   }
 
   private cut(is: boolean, oneWay: boolean): void {

@@ -32,8 +32,11 @@ export interface Stop {
   regionCutOffMs: number
 }
 
-/** Whether a node could hear of a stop: since when, or what keeps it from that. */
-export type Reach = { readonly since: number } | 'nodeCutOff' | 'regionCutOff'
+/**
+ * Whether a node's region could hear of a stop, since when, and whether the node itself hears anything. A node that is cut
+ * off in a region that is cut off, too, is one of those.
+ */
+export type Reach = { readonly since: number; readonly nodeCutOff: boolean } | 'regionCutOff'
 
 export interface DayBook {
   readonly start: number
@@ -84,9 +87,13 @@ export function newStop(): Stop {
 
 /** A node served at `now`. */
 export function noteServed(stop: Stop, now: number, stoppedAt: number, reach: Reach): void {
-  if (reach === 'nodeCutOff') stop.cutOffMs = Math.max(stop.cutOffMs, now - stoppedAt)
-  else if (reach === 'regionCutOff') stop.regionCutOffMs = Math.max(stop.regionCutOffMs, now - stoppedAt)
-  else stop.connectedMs = Math.max(stop.connectedMs, now - Math.max(reach.since, stoppedAt))
+  if (reach === 'regionCutOff') {
+    stop.regionCutOffMs = Math.max(stop.regionCutOffMs, now - stoppedAt)
+    return
+  }
+  const ms = now - Math.max(reach.since, stoppedAt)
+  if (reach.nodeCutOff) stop.cutOffMs = Math.max(stop.cutOffMs, ms)
+  else stop.connectedMs = Math.max(stop.connectedMs, ms)
 }
 
 export function dayOf(book: Book, start: number): DayBook {
