@@ -6,6 +6,7 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import { pino } from 'pino'
 import { openKeys } from '../src/adapters/signing-keys.ts'
 import { nativeMac } from '../src/adapters/signing-mac.ts'
+import { LandingPage } from '../src/campaigns/landing-page.ts'
 import { startServer } from '../src/http/server.ts'
 import { newStatus } from '../src/http/status.ts'
 import { RecordBuffer } from '../src/records/record-buffer.ts'
@@ -18,7 +19,7 @@ const KEPT_BYTES_MAX = 24_000
 
 const [folder = ''] = process.argv.slice(2)
 const { deps, sample } = await openMarket(1, marketRequests(100))
-const facts = { campaign: 256, advertiser: 256, landingUrl: LANDING_URL }
+const facts = { campaign: 256, advertiser: 256, landing: new LandingPage(LANDING_URL) }
 const buffer = new RecordBuffer()
 const done = Promise.resolve()
 const log = {

@@ -1,12 +1,13 @@
 import { parseId } from '../core/ids.ts'
 import type { Campaign } from './campaign.ts'
 import type { CatalogReader } from './catalog-reader.ts'
+import { LandingPage } from './landing-page.ts'
 
 /** What an edge knows of an ad without asking anyone. Ads that serve no more are kept: their clicks go on. */
 export interface AdFacts {
   readonly campaign: number
   readonly advertiser: number
-  readonly landingUrl: string
+  readonly landing: LandingPage
 }
 
 /** Ads whose texts are kept decoded. */
@@ -39,7 +40,7 @@ export class AdTexts {
       this.fresh.set(parseId('ad', ad.id) ?? 0, {
         campaign: parseId('campaign', campaign.id) ?? 0,
         advertiser: parseId('advertiser', campaign.advertiserId) ?? 0,
-        landingUrl: ad.landingUrl,
+        landing: new LandingPage(ad.landingUrl),
       })
     }
     for (const ad of this.fresh.keys()) {
@@ -60,7 +61,7 @@ export class AdTexts {
     return {
       campaign: parseId('campaign', detail.campaignId) ?? 0,
       advertiser: parseId('advertiser', detail.advertiserId) ?? 0,
-      landingUrl,
+      landing: new LandingPage(landingUrl),
     }
   }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { requestLines } from '../../test/captured-requests.ts'
 import { type DeviceType, deviceAt } from '../records/device.ts'
-import { AgentClassifier, USER_AGENT_LENGTH_MAX } from './agent.ts'
+import { type Agent, AgentClassifier, USER_AGENT_LENGTH_MAX } from './agent.ts'
 
 const robots = [
   '',
@@ -126,9 +126,24 @@ test('of 10,000 real requests fewer than 0.6% are robots, and all of those call 
 test('what is kept stays within two generations, and is the same whether remembered or worked out', () => {
   const agents = new AgentClassifier(10)
   const of = (i: number) => (i % 2 === 0 ? `curl/${i}` : people[i % people.length]![1] + i)
-  const fresh = (text: string) => new AgentClassifier(1).classify(text)
+  const found = ({ device, robot }: Agent) => ({ device, robot })
+  const fresh = (text: string) => found(new AgentClassifier(1).classify(text))
   for (let i = 0; i < 100; i++)
-    for (const k of [i, i >> 1, 0]) expect(agents.classify(of(k))).toEqual(fresh(of(k)))
+    for (const k of [i, i >> 1, 0]) expect(found(agents.classify(of(k)))).toEqual(fresh(of(k)))
+})
+
+test('a number is of one text, and a text that was forgotten and comes again gets another', () => {
+  const agents = new AgentClassifier(10)
+  const texts = new Map<number, string>()
+  for (let i = 0; i < 200; i++) {
+    const text = `Agent/${(i * 7) % 60}`
+    const { number } = agents.classify(text)
+    expect(texts.get(number) ?? text).toBe(text)
+    texts.set(number, text)
+    expect(agents.classify(text).number).toBe(number)
+  }
+  expect(texts.size).toBeGreaterThan(60)
+  expect(texts.has(0)).toBe(false)
 })
 
 test('a user agent is read up to its named length', () => {

@@ -37,10 +37,11 @@ export function screen(event: ScreenedEvent, screens: Screens): Verdict {
   if (event.speculative) return Verdict.crawler
   if (event.fromServer) return Verdict.ok
   const { userAgent, address } = event
-  if (userAgent !== null && screens.agents.classify(userAgent).robot) return Verdict.crawler
+  const agent = userAgent === null ? null : screens.agents.classify(userAgent)
+  if (agent?.robot) return Verdict.crawler
   if (address === null) return Verdict.ok
   if (screens.dataCentres.contains(address)) return Verdict.dataCentre
-  if (event.kind === 'click' && screens.clickRate.countAndCheck(address, userAgent ?? '', event.at))
+  if (event.kind === 'click' && screens.clickRate.countAndCheck(address, agent?.number ?? 0, event.at))
     return Verdict.rate
   return Verdict.ok
 }

@@ -2,6 +2,7 @@ import type { Campaign, Placement, Publisher } from '../../campaigns/campaign.ts
 import { CatalogBuilder } from '../../campaigns/catalog.ts'
 import { newEdgeColumns, newSharedColumns } from '../../campaigns/catalog-columns.ts'
 import { CatalogReader } from '../../campaigns/catalog-reader.ts'
+import { LandingPage } from '../../campaigns/landing-page.ts'
 import { utf8Text } from '../../core/bytes.ts'
 import { formatId, parseId } from '../../core/ids.ts'
 import type { EventLog } from '../../ports/event-log.ts'
@@ -126,7 +127,7 @@ export class TestEdge<Log extends EventLog> {
         return {
           campaign: parseId('campaign', detail.campaignId)!,
           advertiser: parseId('advertiser', detail.advertiserId)!,
-          landingUrl,
+          landing: new LandingPage(landingUrl),
         }
       },
       placement: number => this.placements.get(number) ?? null,

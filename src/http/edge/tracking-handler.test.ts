@@ -97,6 +97,17 @@ test('a click is in the log when it is redirected to the landing page, its macro
   expect(world.records().map(({ kind }) => kind)).toEqual([RecordKind.click])
 })
 
+test('clicks that are answered together go each to its own page', async () => {
+  const pages = [0, 1, 2, 3].map(place => `https://shop${place}.example/`)
+  const worlds = pages.map(landingUrl =>
+    edgeOver([plainCampaign(1, { ads: [plainAd(1, 0, { landingUrl })] })]),
+  )
+  const answers = await Promise.all(
+    worlds.map(world => handleClick(world.edge, get(offer(world).ext.farthing.clickUrl))),
+  )
+  expect(answers.map(answer => answer.headers.get('location'))).toEqual(pages)
+})
+
 const SCREENED: readonly [name: string, headers: Record<string, string>, method: string, verdict: number][] =
   [
     ['a browser', {}, 'GET', Reason.none],

@@ -1,5 +1,6 @@
 import { TOKEN_KEPT_MS } from '../../billing/floor.ts'
 import { parseId, partitionOf } from '../../core/ids.ts'
+import type { EpochMs } from '../../core/time.ts'
 import { appendEvent } from '../../records/events.ts'
 import { RecordKind } from '../../records/record.ts'
 import {
@@ -11,17 +12,24 @@ import {
 import { clientAddress } from '../../screening/address.ts'
 import { isSpeculative, screen } from '../../screening/screen.ts'
 import { problemResponse } from '../problem.ts'
-import { landingPage } from './creative.ts'
 import type { EdgeDependencies, EdgeRequest } from './dependencies.ts'
 
 /** The transparent GIF of one pixel. */
 const PIXEL = Uint8Array.from(
   Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64'),
 )
-const PIXEL_HEADERS = {
-  'Content-Type': 'image/gif',
-  'Cache-Control': 'no-store',
-  'Access-Control-Allow-Origin': '*',
+/** Headers, not an object: an object is made into Headers for each answer, which took a microsecond. */
+const PIXEL_ANSWER = {
+  headers: new Headers({
+    'Content-Type': 'image/gif',
+    'Cache-Control': 'no-store',
+    'Access-Control-Allow-Origin': '*',
+  }),
+}
+/** An answer has a copy of them: the next one's location is set over the last's. */
+const REDIRECT = {
+  status: 302,
+  headers: new Headers({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' }),
 }
 
 /** The value of a query parameter, as it stands in the address: tokens and ids need no decoding. */
@@ -47,10 +55,12 @@ export function handleImpression(deps: EdgeDependencies, seen: EdgeRequest): Res
     counters.add('forged')
     return pixel()
   }
-  if (isForgotten(deps, body)) return pixel()
+  const now = deps.clock.now()
+  if (isForgotten(deps, body, now)) return pixel()
   counters.add('impressions')
   if (isShed(deps)) return pixel()
-  append(deps, seen, body, RecordKind.impression, parameter(url, 'b') === '1')
+  const fromServer = parameter(url, 'b') === '1'
+  append(deps, seen, { kind: RecordKind.impression, token: body, receivedAt: now, fromServer })
   // A `burl` is answered to the exchange that pays by it: what was acknowledged must not be lost with this process.
   return afterRecord(deps, pixel)
 }
@@ -69,11 +79,12 @@ export function handleClick(deps: EdgeDependencies, seen: EdgeRequest): Response
   const ad = readTokenAd(body)
   const facts = deps.ad(ad)
   if (facts === null) return problemResponse(404, 'There is no such ad.')
-  const location = landingPage(facts.landingUrl, { token: body, campaign: readTokenCampaign(body), ad })
-  if (isForgotten(deps, body)) return redirect(location)
+  const location = facts.landing.urlFor({ token: body, campaign: readTokenCampaign(body), ad })
+  const now = deps.clock.now()
+  if (isForgotten(deps, body, now)) return redirect(location)
   counters.add('clicks')
   if (isShed(deps)) return redirect(location)
-  append(deps, seen, body, RecordKind.click, false)
+  append(deps, seen, { kind: RecordKind.click, token: body, receivedAt: now, fromServer: false })
   return afterRecord(deps, () => redirect(location))
 }
 
@@ -82,7 +93,7 @@ function unsignedClick(deps: EdgeDependencies, id: string): Response | Promise<R
   const facts = ad === null ? null : deps.ad(ad)
   if (ad === null || facts === null) return problemResponse(404, 'There is no such ad.')
   deps.counters.add('unsignedClicks')
-  const location = landingPage(facts.landingUrl, { token: null, campaign: facts.campaign, ad })
+  const location = facts.landing.urlFor({ token: null, campaign: facts.campaign, ad })
   if (isShed(deps)) return redirect(location)
   deps.log.buffer.json(RecordKind.unsignedClick, partitionOf(facts.campaign), deps.clock.now(), { ad })
   return afterRecord(deps, () => redirect(location))
@@ -92,8 +103,8 @@ function unsignedClick(deps: EdgeDependencies, id: string): Response | Promise<R
  * Of so long ago that no repeat would be known (billing/floor.ts): it expired weeks before, and is not even recorded, so
  * that old links followed again and again fill no disk.
  */
-function isForgotten({ clock, counters }: EdgeDependencies, token: Uint8Array): boolean {
-  if (clock.now() - readTokenChosenAt(token) <= TOKEN_KEPT_MS) return false
+function isForgotten({ counters }: EdgeDependencies, token: Uint8Array, now: EpochMs): boolean {
+  if (now - readTokenChosenAt(token) <= TOKEN_KEPT_MS) return false
   counters.add('longExpired')
   return true
 }
@@ -119,14 +130,12 @@ function afterRecord({ log, counters }: EdgeDependencies, answer: () => Response
 }
 
 function pixel(): Response {
-  return new Response(PIXEL, { headers: PIXEL_HEADERS })
+  return new Response(PIXEL, PIXEL_ANSWER)
 }
 
 function redirect(location: string): Response {
-  return new Response(null, {
-    status: 302,
-    headers: { Location: location, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' },
-  })
+  REDIRECT.headers.set('Location', location)
+  return new Response(null, REDIRECT)
 }
 
 function openToken(deps: EdgeDependencies, url: string): Uint8Array | null {
@@ -137,12 +146,15 @@ function openToken(deps: EdgeDependencies, url: string): Uint8Array | null {
 function append(
   deps: EdgeDependencies,
   { request, peer }: EdgeRequest,
-  token: Uint8Array,
-  kind: typeof RecordKind.impression | typeof RecordKind.click,
-  fromServer: boolean,
+  event: {
+    readonly kind: typeof RecordKind.impression | typeof RecordKind.click
+    readonly token: Uint8Array
+    readonly receivedAt: EpochMs
+    readonly fromServer: boolean
+  },
 ): void {
   const { headers } = request
-  const receivedAt = deps.clock.now()
+  const { kind, token, receivedAt, fromServer } = event
   const verdict = screen(
     {
       kind: kind === RecordKind.click ? 'click' : 'impression',
