@@ -3,13 +3,11 @@
  * as it takes, with what billing needs to catch up; then a steady rate that billing has to keep up with. Beside them,
  * in the same run, the same handler without a log.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { Installation } from '../test/e2e/installation.ts'
 import { type ClickableCampaign, LANDING_URL, requestsFor, signClicks } from './click-tokens.ts'
 import { type LoadFigures, sendAll } from './load.ts'
+import { cpuSecondsOf, firstThreadSecondsOf } from './process-usage.ts'
 
-const ADMIN_KEY = 'bench-admin-key-0123456789abcdef'
 const CONNECTIONS = 256
 const ADVERTISERS = 4
 const CAMPAIGNS_EACH = 4
@@ -55,51 +53,21 @@ export interface ClickFigures {
 }
 
 export async function benchClicks(short: boolean): Promise<ClickFigures> {
-  const folder = mkdtempSync(join(tmpdir(), 'farthing-bench-clicks-'))
+  const farthing = await Installation.start()
   try {
     const burst = short ? 150_000 : 1_000_000
-    const steady = STEADY_PER_SECOND * (short ? 3 : 15)
-    const { tokens, ...figures } = await withServer(folder, server => measure(server, folder, burst, steady))
-    return { ...figures, withoutLog: await withoutLog(folder, tokens, burst) }
+    const { tokens, ...figures } = await measure(farthing, burst, STEADY_PER_SECOND * (short ? 3 : 15))
+    await farthing.stop()
+    return { ...figures, withoutLog: await withoutLog(farthing.data, tokens, burst) }
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    await farthing.remove()
   }
 }
 
-interface Server {
-  readonly url: string
-  readonly pid: number
-}
-
-async function withServer<T>(folder: string, body: (server: Server) => Promise<T>): Promise<T> {
-  const child = Bun.spawn(
-    [process.execPath, `${import.meta.dir}/../src/main.ts`, 'serve', '--port', '0', '--data', folder],
-    { env: { ...process.env, FARTHING_ADMIN_KEY: ADMIN_KEY }, stdout: 'pipe', stderr: 'inherit' },
-  )
-  try {
-    return await body({ url: await addressOf(child.stdout), pid: child.pid })
-  } finally {
-    child.kill('SIGTERM')
-    await Promise.race([child.exited, Bun.sleep(8000).then(() => child.kill('SIGKILL'))])
-  }
-}
-
-async function addressOf(stdout: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
-  const reader = stdout.getReader()
-  let text = ''
-  for (;;) {
-    const { value, done } = await reader.read()
-    if (done) throw new Error('farthing serve ended at its start')
-    text += new TextDecoder().decode(value)
-    const url = /serves at (\S+)/.exec(text)?.[1]
-    if (url !== undefined) return url
-  }
-}
-
-async function measure(server: Server, folder: string, burst: number, steady: number) {
-  const { url, pid } = server
+async function measure(farthing: Installation, burst: number, steady: number) {
+  const { url, pid } = farthing
   const count = WARM + burst + steady
-  const tokens = signClicks(folder, await seed(url), PRICE_MICROS, count)
+  const tokens = signClicks(farthing.data, await seed(farthing), PRICE_MICROS, count)
   const { decided } = await live(url)
   const shown = await load(url, requestsFor('/i', tokens), 0, count)
   expectAll(shown, 200)
@@ -110,12 +78,13 @@ async function measure(server: Server, folder: string, burst: number, steady: nu
   await load(url, clicks, 0, WARM)
   await settled(url, 'charged', WARM, 10_000)
   const before = await live(url)
-  const cpuBefore = await cpuOf(pid)
+  const servingBefore = firstThreadSecondsOf(pid)
+  const cpuBefore = cpuSecondsOf(pid)
   const fast = await load(url, clicks, WARM, burst)
   expectAll(fast, 302)
-  const serving = (await cpuOf(pid)).servingMicros - cpuBefore.servingMicros
+  const serving = firstThreadSecondsOf(pid) - servingBefore
   const drainSeconds = await settled(url, 'charged', before.charged + burst, 60_000)
-  const cpu = (await cpuOf(pid)).allMicros - cpuBefore.allMicros
+  const cpu = cpuSecondsOf(pid) - cpuBefore
   const charged = (await live(url)).charged - before.charged
   return {
     tokens,
@@ -125,8 +94,8 @@ async function measure(server: Server, folder: string, burst: number, steady: nu
     p99Ms: fast.p99Ms,
     drainSeconds,
     charged,
-    cpuMicros: cpu / fast.answered,
-    servingCpuMicros: serving / fast.answered,
+    cpuMicros: (cpu * 1e6) / fast.answered,
+    servingCpuMicros: (serving * 1e6) / fast.answered,
     generatorCpuMicros: fast.cpuMicros,
     steady: await measureSteady(url, clicks, WARM + burst, steady),
   }
@@ -177,13 +146,13 @@ async function withoutLog(folder: string, tokens: Buffer, burst: number) {
     const url = await told.promise
     const clicks = requestsFor('/click', tokens)
     await load(url, clicks, 0, WARM)
-    const before = await cpuOf(child.pid)
+    const before = firstThreadSecondsOf(child.pid)
     const { seconds, statuses: _, ...figures } = await load(url, clicks, WARM, burst)
-    const servingMicros = (await cpuOf(child.pid)).servingMicros - before.servingMicros
+    const serving = firstThreadSecondsOf(child.pid) - before
     return {
       ...figures,
       redirectsPerSecond: figures.answered / seconds,
-      servingCpuMicros: servingMicros / figures.answered,
+      servingCpuMicros: (serving * 1e6) / figures.answered,
     }
   } finally {
     child.kill()
@@ -211,14 +180,14 @@ function expectAll({ statuses, answered }: LoadFigures, status: number): void {
   if (statuses.get(status) !== answered) throw new Error(`answers were ${JSON.stringify([...statuses])}`)
 }
 
-async function seed(url: string): Promise<ClickableCampaign[]> {
+async function seed(farthing: Installation): Promise<ClickableCampaign[]> {
   const campaigns: ClickableCampaign[] = []
   for (let i = 0; i < ADVERTISERS; i++) {
-    const { id } = await control<{ id: string }>(url, '/v1/advertisers', { name: `Advertiser ${i}` })
-    await control(url, `/v1/advertisers/${id}/deposits`, { amountMicros: DEPOSIT_MICROS })
+    const { id } = await farthing.must(201, 'POST', '/v1/advertisers', { name: `Advertiser ${i}` })
+    await farthing.must(201, 'POST', `/v1/advertisers/${id}/deposits`, { amountMicros: DEPOSIT_MICROS })
     for (let k = 0; k < CAMPAIGNS_EACH; k++) {
       campaigns.push(
-        await control<ClickableCampaign>(url, '/v1/campaigns', {
+        await farthing.must(201, 'POST', '/v1/campaigns', {
           advertiserId: id,
           name: `Campaign ${k}`,
           bid: { model: 'cpc', amountMicros: PRICE_MICROS },
@@ -233,16 +202,6 @@ async function seed(url: string): Promise<ClickableCampaign[]> {
     }
   }
   return campaigns
-}
-
-async function control<T>(url: string, path: string, body: unknown): Promise<T> {
-  const response = await fetch(url + path, {
-    method: 'POST',
-    headers: { Authorization: `Bearer ${ADMIN_KEY}`, 'Content-Type': 'application/json' },
-    body: JSON.stringify(body),
-  })
-  if (response.status !== 201) throw new Error(`${path}: ${response.status} ${await response.text()}`)
-  return (await response.json()) as T
 }
 
 interface Live {
@@ -267,18 +226,6 @@ async function settled(
     await Bun.sleep(10)
   }
   return (performance.now() - startedAt) / 1000
-}
-
-/** Of Linux's accounts, in ticks of 10 ms. A process's first thread has the number of the process. */
-async function cpuOf(pid: number): Promise<{ allMicros: number; servingMicros: number }> {
-  const micros = async (path: string) => {
-    const fields = (await Bun.file(path).text()).split(') ')[1]!.split(' ')
-    return (Number(fields[11]) + Number(fields[12])) * 10_000
-  }
-  return {
-    allMicros: await micros(`/proc/${pid}/stat`),
-    servingMicros: await micros(`/proc/${pid}/task/${pid}/stat`),
-  }
 }
 
 if (import.meta.main) console.log(await benchClicks(process.argv.includes('--short')))

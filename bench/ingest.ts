@@ -2,7 +2,7 @@
  * Events from servers the whole way: HTTP arrays of 1,000, each event valid, durable, answered, its id checked, counted
  * or charged. `bun bench/ingest.ts [--short] [ids stored, in millions]`.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SqliteRunStorage } from '../src/adapters/sqlite/run-storage.ts'
@@ -12,8 +12,9 @@ import { IngestedIds } from '../src/tracking/ingested-ids.ts'
 import { ROW_WORDS } from '../src/tracking/ingested-row.ts'
 import { PARTITIONS } from '../src/wiring/embedded.ts'
 import { capturedRequests } from '../test/captured-requests.ts'
+import { ADMIN_KEY, Installation } from '../test/e2e/installation.ts'
+import { cpuSecondsOf, threadSecondsOf } from './process-usage.ts'
 
-const ADMIN_KEY = 'bench-admin-key-0123456789abcdef'
 const ARRAY = 1000
 const CONNECTIONS = 8
 const CAMPAIGNS = 8
@@ -45,21 +46,16 @@ async function measureWith(storedIds: number, short: boolean): Promise<IngestFig
   const data = mkdtempSync(join(tmpdir(), 'farthing-bench-ingest-'))
   try {
     fill(join(data, 'store.sqlite'), storedIds)
-    const child = Bun.spawn(
-      [process.execPath, `${import.meta.dir}/../src/main.ts`, 'serve', '--port', '0', '--data', data],
-      { env: { ...process.env, FARTHING_ADMIN_KEY: ADMIN_KEY }, stdout: 'pipe', stderr: 'inherit' },
-    )
+    const farthing = await Installation.at(data)
     try {
-      const url = await addressOf(child.stdout)
       const count = short ? 100_000 : 400_000
-      const warm = new Scene(url, child.pid, storedIds, await seed(url, 'cpm'))
+      const warm = new Scene(farthing, storedIds, await seed(farthing, 'cpm'))
       await warm.measure('counted', 30_000)
       const figures = [await warm.measure('counted', count)]
-      const paid = new Scene(url, child.pid, storedIds, await seed(url, 'cpc'))
+      const paid = new Scene(farthing, storedIds, await seed(farthing, 'cpc'))
       return [...figures, await paid.measure('charged', count)]
     } finally {
-      child.kill('SIGTERM')
-      await Promise.race([child.exited, Bun.sleep(8000).then(() => child.kill('SIGKILL'))])
+      await farthing.remove()
     }
   } finally {
     rmSync(data, { recursive: true, force: true })
@@ -93,8 +89,7 @@ function fill(path: string, storedIds: number): void {
 
 class Scene {
   constructor(
-    private readonly url: string,
-    private readonly pid: number,
+    private readonly farthing: Installation,
     private readonly storedIds: number,
     private readonly ads: readonly string[],
   ) {}
@@ -104,8 +99,9 @@ class Scene {
     const before = await this.clicks()
     const someAd = this.ads.slice(0, 1)
     const someBefore = await this.clicks(someAd)
-    const threads = threadMicros(this.pid)
-    const cpu = cpuMicros(threads)
+    const { pid } = this.farthing
+    const threads = threadSecondsOf(pid)
+    const cpu = cpuSecondsOf(pid)
     const start = performance.now()
     let next = 0
     await Promise.all(
@@ -126,8 +122,10 @@ class Scene {
       await Bun.sleep(50)
     }
     const decidedMs = performance.now() - start
-    const after = threadMicros(this.pid)
-    const busiest = [...after].map(([thread, micros]) => (micros - (threads.get(thread) ?? 0)) / count)
+    const used = cpuSecondsOf(pid) - cpu
+    const busiest = [...threadSecondsOf(pid)].map(
+      ([thread, seconds]) => ((seconds - (threads.get(thread) ?? 0)) * 1e6) / count,
+    )
     return {
       storedIds: this.storedIds,
       kind,
@@ -135,14 +133,18 @@ class Scene {
       bytesEach: bodies.reduce((sum, body) => sum + body.length, 0) / count,
       acceptedPerSecond: (count * 1000) / acceptedMs,
       decidedPerSecond: (count * 1000) / decidedMs,
-      cpuMicros: (cpuMicros(after) - cpu) / count,
+      cpuMicros: (used * 1e6) / count,
       threadMicros: busiest.sort((a, b) => b - a).slice(0, 4),
     }
   }
 
   private async send(body: Buffer<ArrayBuffer>): Promise<void> {
     for (;;) {
-      const response = await fetch(`${this.url}/events/click`, { method: 'POST', headers: HEADERS, body })
+      const response = await fetch(`${this.farthing.url}/events/click`, {
+        method: 'POST',
+        headers: HEADERS,
+        body,
+      })
       const text = await response.text()
       if (response.status === 202) {
         const { accepted } = JSON.parse(text) as { accepted: number }
@@ -177,7 +179,7 @@ class Scene {
     let clicks = 0
     for (const ad of ads) {
       const query = `ad_id=${ad}&start=${start}&end=${end}&granularity=day`
-      const response = await fetch(`${this.url}/aggregates?${query}`, { headers: HEADERS })
+      const response = await fetch(`${this.farthing.url}/aggregates?${query}`, { headers: HEADERS })
       for (const window of (await response.json()) as { clicks: number }[]) clicks += window.clicks
     }
     return clicks
@@ -195,12 +197,14 @@ const AGENTS = [
 ].slice(0, 100)
 
 /** The ads of new campaigns. */
-async function seed(url: string, model: 'cpc' | 'cpm'): Promise<string[]> {
-  const advertiser = (await control(url, '/v1/advertisers', { name: 'Bench' })) as { id: string }
-  await control(url, `/v1/advertisers/${advertiser.id}/deposits`, { amountMicros: 1_000_000_000_000 })
+async function seed(farthing: Installation, model: 'cpc' | 'cpm'): Promise<string[]> {
+  const advertiser = await farthing.must(201, 'POST', '/v1/advertisers', { name: 'Bench' })
+  await farthing.must(201, 'POST', `/v1/advertisers/${advertiser.id}/deposits`, {
+    amountMicros: 1_000_000_000_000,
+  })
   const ads: string[] = []
   for (let i = 0; i < CAMPAIGNS; i++) {
-    const campaign = (await control(url, '/v1/campaigns', {
+    const campaign = await farthing.must(201, 'POST', '/v1/campaigns', {
       advertiserId: advertiser.id,
       name: `Campaign ${i}`,
       bid: { model, amountMicros: 100_000 },
@@ -211,53 +215,10 @@ async function seed(url: string, model: 'cpc' | 'cpm'): Promise<string[]> {
           creative: { kind: 'image', w: 300, h: 250, imageUrl: 'https://example.com/a.png' },
         },
       ],
-    })) as { ads: { id: string }[] }
-    ads.push(campaign.ads[0]!.id)
+    })
+    ads.push(campaign.ads[0].id)
   }
   return ads
-}
-
-async function control(url: string, path: string, body: unknown): Promise<unknown> {
-  const response = await fetch(url + path, { method: 'POST', headers: HEADERS, body: JSON.stringify(body) })
-  if (response.status !== 201) throw new Error(`${path}: ${response.status} ${await response.text()}`)
-  return response.json()
-}
-
-async function addressOf(stdout: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
-  const reader = stdout.getReader()
-  let text = ''
-  for (;;) {
-    const { value, done } = await reader.read()
-    if (done) throw new Error('farthing serve ended at its start')
-    text += new TextDecoder().decode(value)
-    const url = /serves at (\S+)/.exec(text)?.[1]
-    if (url !== undefined) return url
-  }
-}
-
-/** By thread, of Linux's accounts: hundredths of a second. */
-function threadMicros(pid: number): Map<string, number> {
-  const threads = new Map<string, number>()
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    const fields = readStat(`/proc/${pid}/task/${thread}/stat`)
-    if (fields !== null) threads.set(thread, (Number(fields[11]) + Number(fields[12])) * 10_000)
-  }
-  return threads
-}
-
-function cpuMicros(threads: ReadonlyMap<string, number>): number {
-  let sum = 0
-  for (const micros of threads.values()) sum += micros
-  return sum
-}
-
-/** Null for a thread that ended meanwhile. */
-function readStat(path: string): string[] | null {
-  try {
-    return readFileSync(path, 'utf8').split(') ')[1]!.split(' ')
-  } catch {
-    return null
-  }
 }
 
 if (import.meta.main) {

@@ -22,6 +22,11 @@ export function threadSecondsOf(pid: number): Map<number, number> {
   return threads
 }
 
+/** Of the thread that a process began with: the one that serves. */
+export function firstThreadSecondsOf(pid: number): number {
+  return cpuIn(`/proc/${pid}/task/${pid}/stat`)
+}
+
 /** Resident, MB of 2^20 bytes. */
 export function residentMbOf(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
