@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { missedGoals, type Row } from '../bench/goals.ts'
+import { missedGoals, type Row } from '../bench/table.ts'
 
 const ROWS: readonly [figure: number, limit: number | null, goal: Row['goal'], missed: boolean][] = [
   [60_000, 60_000, 'atLeast', false],
