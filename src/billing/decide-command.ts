@@ -1,6 +1,6 @@
 import { newBalance } from '../budgets/balance.ts'
 import { newBudget, rebalance, refund, stopReason } from '../budgets/budget.ts'
-import { releaseLeases } from '../budgets/shard.ts'
+import { dayAt, releaseLeases } from '../budgets/shard.ts'
 import { advertiserBody, campaignBody, plainBody } from '../campaigns/bodies.ts'
 import type { Advertiser, Campaign } from '../campaigns/campaign.ts'
 import { decideEdit, type Entity } from '../campaigns/edit.ts'
@@ -194,6 +194,9 @@ function decideDeposit(turn: Turn, command: Command): Outcome<CommandOutcome> {
   })
 }
 
+/** Before all days: the money goes back to total and balance alone. */
+const OF_NO_DAY = Number.NEGATIVE_INFINITY
+
 function decideRefund(turn: Turn, command: Command, findCharge: FindCharge): Outcome<CommandOutcome> {
   const { partition, changes } = turn
   const body = command.body as { eventId: string; reason: string; amountMicros?: number }
@@ -215,7 +218,10 @@ function decideRefund(turn: Turn, command: Command, findCharge: FindCharge): Out
   const refundedAfter = charge.refundedMicros + amount
   const publisherAfter = shareOfPart(charge.publisherMicros, refundedAfter, charge.amountMicros)
   const publisherAmount = micros(publisherAfter - charge.refundedPublisherMicros)
-  refund(money.budget, money.balance, charge.chosenAt, micros(amount))
+  const day = dayAt(money.budget, charge.chosenAt)
+  // A day that is over stays as it was spent: its clicks still come, and would be charged past its cap.
+  const chargedAt = day !== null && turn.receivedAt < day.end ? charge.chosenAt : OF_NO_DAY
+  refund(money.budget, money.balance, chargedAt, micros(amount))
   changes.touchBudget(partition, charge.campaign)
   changes.touchBalance(partition.number, money.advertiser)
   if (charge.isReserved) closeBlock(turn, money.currency)

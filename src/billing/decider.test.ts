@@ -460,6 +460,26 @@ describe('a refund', () => {
     expect(nonZero.map(({ account }) => account.split(':')[0])).toEqual(['advertiser', 'cash'])
     expect(sumOfAccounts()).toBe(0)
   })
+
+  test.each([
+    { what: 'while its day lasts opens that day again', afterMs: 3_600_000, charged: 2 },
+    { what: 'after its day opens the total again and not that day', afterMs: 43_200_000, charged: 1 },
+  ])('$what', async ({ afterMs, charged }) => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_000 }, { dailyMicros: 250_000 })
+    const [first, late] = [token(of, { price: 250_000 }), token(of, { price: 250_000 })]
+    for (const { bytes } of [first, late]) await shown(bytes)
+    now += 1000
+    await clicked(first.bytes)
+    expect(charges()).toBe(1)
+    for (let i = 0; i < 3; i++) await pass(i === 0 ? afterMs : 1100)
+    const target = parseId('campaign', of.campaign)
+    expect((await command('refund', target, { eventId: first.id, reason: 'goodwill' })).status).toBe(201)
+    expect((await command('patchCampaign', target, {})).body).toMatchObject({
+      spend: { todayMicros: 0, totalMicros: 0 },
+    })
+    await clicked(late.bytes)
+    expect(charges()).toBe(charged)
+  })
 })
 
 describe('the log', () => {
