@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { FieldError } from '../core/outcome.ts'
 
 export type Checked<T> =
@@ -108,17 +108,37 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 
 /**
  * Members of a patch that are null, not in the current document, and not known to the schema: a merge alone would drop
- * them unseen.
+ * them unseen. What another form of a union has is known: its null may be sent again once the form was changed.
  */
 export function unknownNulls(schema: z.ZodType, current: unknown, patch: unknown): readonly FieldError[] {
-  const result = schema.safeParse(patch)
-  if (result.success) return []
-  return result.error.issues
-    .filter(issue => issue.code === 'unrecognized_keys')
-    .flatMap(issue => fieldErrors(issue, ''))
-    .filter(error => valueAt(patch, error.path) === null && valueAt(current, error.path) === undefined)
+  return unknownIn(formsOf(schema), current, patch, '')
 }
 
-function valueAt(value: unknown, path: string): unknown {
-  return path.split('.').reduce<unknown>((at, key) => (isObject(at) ? at[key] : undefined), value)
+function unknownIn(
+  forms: readonly z.ZodObject[],
+  current: unknown,
+  patch: unknown,
+  at: string,
+): FieldError[] {
+  // Without a form it is no object, or any JSON.
+  if (forms.length === 0 || !isObject(patch)) return []
+  return Object.entries(patch).flatMap(([key, value]) => {
+    const known = forms.filter(({ shape }) => Object.hasOwn(shape, key)).map(({ shape }) => shape[key])
+    const before = isObject(current) && Object.hasOwn(current, key) ? current[key] : undefined
+    const path = join(at, key)
+    if (known.length > 0) return unknownIn(known.flatMap(formsOf), before, value, path)
+    return value === null && before === undefined ? [{ path, message: 'unknown field' }] : []
+  })
+}
+
+/** The objects that a value of the schema may be. */
+function formsOf(schema: unknown): readonly z.ZodObject[] {
+  if (schema instanceof z.ZodObject) return [schema]
+  if (schema instanceof z.ZodDiscriminatedUnion) return schema.options.flatMap(formsOf)
+  const isWrapped =
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault ||
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodNullable
+  return isWrapped ? formsOf(schema.unwrap()) : []
 }

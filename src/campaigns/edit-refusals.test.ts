@@ -201,6 +201,14 @@ describe('refused, with the path and without using a number up', () => {
       made => ({ adId: made.ad, patch: { id: 'ad_1' } }),
     ],
     [
+      'a patch of what no creative has, by null',
+      400,
+      'creative.alt',
+      'patchAd',
+      'campaign',
+      made => ({ adId: made.ad, patch: { creative: { alt: null } } }),
+    ],
+    [
       'an unknown currency',
       400,
       'currency',

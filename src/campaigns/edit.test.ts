@@ -120,6 +120,8 @@ describe('a merge patch', () => {
     const next = (entity as Campaign).ads[0]!
     expect(next.creative).toEqual({ kind: 'html', w: 728, h: 90, html: '<b>a</b>' })
     expect(next).toMatchObject({ id: ad, name: 'Leaderboard', adomain: ['example.com'] })
+    // A client that had no answer sends it again.
+    expect(all.edit('patchAd', campaign, body)).toMatchObject({ status: 200, changed: false })
   })
 
   test('reaches every field of a publisher, a placement and an advertiser', () => {
