@@ -206,7 +206,10 @@ const KEYS: readonly [
 test.each(KEYS)('%s', async (_name, principal, status) => {
   const world = edgeOver()
   world.principal = principal
-  expect((await post(world, click())).status).toBe(status)
+  const answer = await post(world, click())
+  expect(answer.status).toBe(status)
+  // RFC 9110 section 11.6.1: a 401 says what would open it.
+  expect(answer.headers.get('www-authenticate')).toBe(status === 401 ? 'Bearer' : null)
   expect(world.records()).toHaveLength(status === 202 ? 1 : 0)
 })
 

@@ -30,7 +30,11 @@ export async function handleIngest(
   kind: IngestedKind,
 ): Promise<Response> {
   const principal = deps.authenticate(request.headers.get('authorization'))
-  if (principal === null) return problemResponse(401, 'Send a key of the role ingest as a Bearer token.')
+  if (principal === null) {
+    return problemResponse(401, 'Send a key of the role ingest as a Bearer token.', [], {
+      'WWW-Authenticate': 'Bearer',
+    })
+  }
   if (principal.role !== 'ingest' && principal.role !== 'admin')
     return problemResponse(403, 'This key may not report events.')
   const read = await readBody(request, INGEST_BYTES_MAX)
