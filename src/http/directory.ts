@@ -14,7 +14,8 @@ export class Directory {
   private readonly placements = new Map<number, Placement>()
   private readonly publishers = new Map<number, Publisher>()
   private readonly advertisers = new Map<number, Advertiser>()
-  private readonly byDomain = new Map<string, Publisher>()
+  /** Those that name a domain, without its `www.`, the oldest first: it is that one's, after a restart as before. */
+  private readonly byDomain = new Map<string, readonly Publisher[]>()
   private readonly adminHash: string
 
   /** `adminKey` is an admin's at every start, and is kept nowhere. */
@@ -55,8 +56,7 @@ export class Directory {
   }
 
   publisherByDomain(domain: string): Publisher | null {
-    const host = domain.toLowerCase()
-    return this.byDomain.get(host.startsWith('www.') ? host.slice(4) : host) ?? null
+    return this.byDomain.get(withoutWww(domain.toLowerCase()))?.[0] ?? null
   }
 
   /** Who sent an `Authorization` header. Keys are compared by their hashes, so that timing tells nothing of them. */
@@ -71,10 +71,30 @@ export class Directory {
   private applyPublisher(publisher: Publisher): void {
     const number = parseId('publisher', publisher.id) ?? 0
     const before = this.publishers.get(number)
-    if (before?.domain != null) this.byDomain.delete(before.domain)
     this.publishers.set(number, publisher)
-    if (publisher.domain !== null) this.byDomain.set(publisher.domain.replace(/^www\./, ''), publisher)
+    if (before !== undefined) this.leaveDomain(before)
+    if (publisher.domain === null) return
+    const domain = withoutWww(publisher.domain)
+    const all = [...(this.byDomain.get(domain) ?? []), publisher]
+    this.byDomain.set(domain, all.sort(byAge))
   }
+
+  private leaveDomain({ id, domain }: Publisher): void {
+    if (domain === null) return
+    const left = withoutWww(domain)
+    const others = (this.byDomain.get(left) ?? []).filter(other => other.id !== id)
+    if (others.length > 0) this.byDomain.set(left, others)
+    else this.byDomain.delete(left)
+  }
+}
+
+function withoutWww(domain: string): string {
+  return domain.startsWith('www.') ? domain.slice(4) : domain
+}
+
+function byAge(one: Publisher, other: Publisher): number {
+  const age = Date.parse(one.createdAt) - Date.parse(other.createdAt)
+  return age !== 0 ? age : (parseId('publisher', one.id) ?? 0) - (parseId('publisher', other.id) ?? 0)
 }
 
 function hashOf(secret: string): string {
