@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import type { FieldError } from '../core/outcome.ts'
+import { RFC3339_MAX } from '../core/time.ts'
+import { parseTime } from './edit-schemas.ts'
 
 export type Checked<T> =
   | { readonly ok: true; readonly value: T }
@@ -84,12 +86,25 @@ function join(path: string, key: string): string {
   return path === '' ? key : `${path}.${key}`
 }
 
-/** For the edge, before an edit enters the log: what is wrong with the zone that a body names, or null. */
-export function zoneFault(body: unknown): FieldError | null {
-  if (!isObject(body) || !isObject(body['schedule'])) return null
-  const zone = body['schedule']['timeZone']
-  if (typeof zone !== 'string' || isTimeZone(zone)) return null
-  return { path: 'schedule.timeZone', message: 'must be an IANA time zone' }
+/**
+ * For the edge, before an edit enters the log: what is wrong with the schedule of a body beyond its form. Whether a zone
+ * is known depends on the runtime; a time may leave the year 9999 on its way to UTC.
+ */
+export function scheduleFaults(body: unknown): readonly FieldError[] {
+  if (!isObject(body) || !isObject(body['schedule'])) return []
+  const { startAt, endAt, timeZone } = body['schedule']
+  const faults: FieldError[] = []
+  if (isTooLate(startAt)) faults.push({ path: 'schedule.startAt', message: TOO_LATE })
+  if (isTooLate(endAt)) faults.push({ path: 'schedule.endAt', message: TOO_LATE })
+  if (typeof timeZone === 'string' && !isTimeZone(timeZone))
+    faults.push({ path: 'schedule.timeZone', message: 'must be an IANA time zone' })
+  return faults
+}
+
+const TOO_LATE = 'must be before the year 10000 in UTC'
+
+function isTooLate(time: unknown): boolean {
+  return typeof time === 'string' && (parseTime(time) ?? 0) > RFC3339_MAX
 }
 
 export function isTimeZone(zone: string): boolean {

@@ -121,7 +121,7 @@ const schedule = z
   .strictObject({
     startAt: time.nullable().default(null),
     endAt: time.nullable().default(null),
-    // Only the form: whether the zone is known depends on the runtime, so the edge asks (zoneFault) before the log.
+    // Only the form: whether the zone is known depends on the runtime, so the edge asks (scheduleFaults) before the log.
     timeZone: z
       .string()
       .max(64)

@@ -15,3 +15,6 @@ export interface Clock {
 export function rfc3339(time: EpochMs): string {
   return new Date(time).toISOString()
 }
+
+/** The last time of RFC 3339: a year has four digits, and a later one is written with more. */
+export const RFC3339_MAX: EpochMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999)

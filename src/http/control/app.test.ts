@@ -92,6 +92,15 @@ describe('refused', () => {
       'schedule.timeZone',
     ],
     [
+      // As it was said it is of the year 9999; in UTC, as it is kept, it is not.
+      'an end behind all years',
+      'PATCH',
+      '/v1/campaigns/$campaign',
+      { schedule: { endAt: '9999-12-31T23:59:59-05:00' } },
+      400,
+      'schedule.endAt',
+    ],
+    [
       'a placement that is not there',
       'PATCH',
       '/v1/campaigns/$campaign',
@@ -117,6 +126,7 @@ describe('refused', () => {
     ['a limit of 201', 'GET', '/v1/campaigns?limit=201', undefined, 400, 'limit'],
     ['an unknown parameter', 'GET', '/v1/campaigns?advertiserID=x', undefined, 400, 'advertiserID'],
     ['a time that is none', 'GET', '/v1/reports?from=yesterday', undefined, 400, 'from'],
+    ['a time behind all years', 'GET', '/v1/reports?to=9999-12-31T23:59:59-05:00', undefined, 400, 'to'],
     ['an unknown dimension', 'GET', '/v1/reports?groupBy=campaign,mood', undefined, 400, 'groupBy'],
     [
       'too many windows',

@@ -1,6 +1,7 @@
 import { isTimeZone } from '../../campaigns/check-body.ts'
 import { parseTime } from '../../campaigns/edit-schemas.ts'
 import type { FieldError } from '../../core/outcome.ts'
+import { RFC3339_MAX } from '../../core/time.ts'
 import { HttpProblem } from '../problem.ts'
 
 /**
@@ -67,6 +68,7 @@ export class QueryReader {
     // A `+` that was not percent-encoded arrives as a space.
     const time = parseTime(value.replace(' ', '+'))
     if (time === null) this.fault(name, 'must be an RFC 3339 time with its offset')
+    else if (time > RFC3339_MAX) this.fault(name, 'must be before the year 10000 in UTC')
     return time ?? 0
   }
 

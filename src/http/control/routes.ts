@@ -1,6 +1,6 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { z } from 'zod'
-import { type Checked, check, zoneFault } from '../../campaigns/check-body.ts'
+import { type Checked, check, scheduleFaults } from '../../campaigns/check-body.ts'
 import { HttpProblem } from '../problem.ts'
 import type { Principal } from './access.ts'
 import * as answers from './answers.ts'
@@ -68,10 +68,15 @@ export class Call {
   async body(schema: z.ZodType): Promise<Record<string, unknown>> {
     const sent = await this.#json()
     const checked = check(schema, sent)
-    const zone = zoneFault(sent)
-    if (!checked.ok)
-      throw malformed(zone === null ? checked : { ...checked, errors: [...checked.errors, zone] })
-    if (zone !== null) throw malformed({ ok: false, status: 400, errors: [zone] })
+    const faults = scheduleFaults(sent)
+    if (faults.length > 0) {
+      throw malformed({
+        ok: false,
+        status: 400,
+        errors: checked.ok ? faults : [...checked.errors, ...faults],
+      })
+    }
+    if (!checked.ok) throw malformed(checked)
     return sent as Record<string, unknown>
   }
 
@@ -81,8 +86,8 @@ export class Call {
     if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) {
       throw new HttpProblem(400, 'A patch is a JSON object.', [{ path: '', message: 'must be an object' }])
     }
-    const zone = zoneFault(sent)
-    if (zone !== null) throw malformed({ ok: false, status: 400, errors: [zone] })
+    const faults = scheduleFaults(sent)
+    if (faults.length > 0) throw malformed({ ok: false, status: 400, errors: faults })
     return sent as Record<string, unknown>
   }
 
