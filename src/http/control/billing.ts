@@ -112,10 +112,10 @@ function ledgerRoutes(routes: Routes, deps: ControlDeps): void {
       const account = call.query.text('account')
       const chain = call.query.text('chain')
       const after = call.query.text('after')
-      const { limit, cursor } = call.query.page()
+      const { limit, cursor } = call.query.page('entry')
       if (
         after !== null &&
-        !/^ent_[0-9a-z]{1,11}$/.test(after) &&
+        parseId('entry', after) === null &&
         !(chain !== null && /^\d{1,13}$/.test(after))
       ) {
         call.query.fault('after', 'must be the id of an entry, or, with chain, a sequence')

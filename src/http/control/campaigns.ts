@@ -186,7 +186,7 @@ function adRoutes(routes: Routes, deps: ControlDeps): void {
     },
     async call => {
       const scope = readScope(call.principal, 'advertiser')
-      const { limit, cursor } = call.query.page()
+      const { limit, cursor } = call.query.page('ad')
       call.query.done()
       return list(await findEntity(deps, 'campaign', call.param('id'), scope), limit, cursor)
     },
@@ -203,7 +203,7 @@ function adRoutes(routes: Routes, deps: ControlDeps): void {
     },
     async call => {
       const scope = readScope(call.principal, 'advertiser')
-      const { limit, cursor } = call.query.page()
+      const { limit, cursor } = call.query.page('ad')
       const campaignId = call.query.text('campaignId', 40)
       call.query.done()
       if (campaignId === null) return json(200, await listAds(deps, scope, limit, cursor))

@@ -1,5 +1,6 @@
 import { isTimeZone } from '../../campaigns/check-body.ts'
 import { parseTime } from '../../campaigns/edit-schemas.ts'
+import { parseId } from '../../core/ids.ts'
 import type { FieldError } from '../../core/outcome.ts'
 import { RFC3339_MAX } from '../../core/time.ts'
 import { HttpProblem } from '../problem.ts'
@@ -78,12 +79,13 @@ export class QueryReader {
     return zone
   }
 
-  page(): { limit: number; cursor: string | null } {
+  /** A cursor is the number of a row, or the id of an ad or of a ledger entry: by the list. */
+  page(cursors: 'row' | 'ad' | 'entry' = 'row'): { limit: number; cursor: string | null } {
     const limit = this.integer('limit', 1, 200, 50)
     const cursor = this.text('cursor')
-    // Cursors are numbers of rows, or ids of ledger entries.
-    if (cursor !== null && !/^(?:\d{1,16}|[a-z]{2,3}_[0-9a-z]{1,11})$/.test(cursor))
-      this.fault('cursor', 'must be a nextCursor of this list')
+    const isRight =
+      cursor === null || (cursors === 'row' ? /^\d{1,16}$/.test(cursor) : parseId(cursors, cursor) !== null)
+    if (!isRight) this.fault('cursor', 'must be a nextCursor of this list')
     return { limit, cursor }
   }
 }
