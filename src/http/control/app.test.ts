@@ -238,6 +238,16 @@ test('ads page in their order', async () => {
   expect(second.body.nextCursor).toBeNull()
 })
 
+test('a cursor is not called wrong where it could not be looked up', async () => {
+  const ofAds = `/v1/ads?cursor=${made.ad}`
+  made.installation.readersAreBusy = true
+  const busy = await made.call('GET', ofAds)
+  expect([busy.status, busy.headers.get('retry-after')]).toEqual([503, '1'])
+  made.installation.readersAreBusy = false
+  expect((await made.call('GET', ofAds)).status).toBe(200)
+  expect((await made.call('GET', '/v1/ads?cursor=ad_zz')).body.errors[0].path).toBe('cursor')
+})
+
 test('a report is CSV where that is accepted', async () => {
   const answer = await made.call('GET', '/v1/reports?groupBy=country', undefined, 'admin', {
     Accept: 'text/csv',

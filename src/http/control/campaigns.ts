@@ -253,8 +253,8 @@ async function listAds(deps: ControlDeps, scope: Scope, limit: number, cursor: s
   const ads: Record<string, unknown>[] = []
   let after: string | null = null
   if (cursor !== null) {
-    const { campaign } = await findAd(deps, cursor, scope).catch(() => {
-      throw wrongCursor()
+    const { campaign } = await findAd(deps, cursor, scope).catch(error => {
+      throw error instanceof HttpProblem ? wrongCursor() : error
     })
     const ofCampaign = adsOf(campaign.entity)
     ads.push(...ofCampaign.slice(ofCampaign.findIndex(ad => ad['id'] === cursor) + 1))

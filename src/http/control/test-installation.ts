@@ -9,6 +9,7 @@ import {
   CommandsUnavailable,
   type EntityTable,
   type Queries,
+  QueryRefused,
   type ReportQuery,
 } from '../../ports/control.ts'
 import type { Command } from '../../records/events.ts'
@@ -27,6 +28,8 @@ export class Installation implements Commands, Directory {
   readonly reports: ReportQuery[] = []
   charge: (Record<string, unknown> & { advertiserId: string }) | null = null
   unavailable = false
+  /** So many queries wait that no look-up is taken. */
+  readersAreBusy = false
   #sequence = 0
 
   get(kind: EntityTable, number: number): never | undefined {
@@ -68,7 +71,10 @@ export class Installation implements Commands, Directory {
   queries(): Queries {
     const page = (items: readonly unknown[]) => ({ items, nextCursor: null })
     return {
-      entity: async (table, number) => this.get(table, number) ?? null,
+      entity: async (table, number) => {
+        if (this.readersAreBusy) throw new QueryRefused(503, 'Too many queries are waiting.')
+        return this.get(table, number) ?? null
+      },
       list: async (table, { owner }, limit) =>
         page(
           [...this.stored]
