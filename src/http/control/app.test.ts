@@ -238,6 +238,22 @@ test('ads page in their order', async () => {
   expect(second.body.nextCursor).toBeNull()
 })
 
+test('a body that breaks off is no fault of ours', async () => {
+  let sent = 0
+  const body = new ReadableStream({
+    pull: controller => {
+      if (sent++ === 0) controller.enqueue(new TextEncoder().encode('{"name":'))
+      else controller.error(new DOMException('The connection was closed.', 'AbortError'))
+    },
+  })
+  const headers = { Authorization: 'Bearer admin' }
+  const answer = await made.app.request('/v1/advertisers', { method: 'POST', headers, body })
+  expect([answer.status, ((await answer.json()) as { detail: string }).detail]).toEqual([
+    400,
+    'The body broke off.',
+  ])
+})
+
 test('a cursor is not called wrong where it could not be looked up', async () => {
   const ofAds = `/v1/ads?cursor=${made.ad}`
   made.installation.readersAreBusy = true

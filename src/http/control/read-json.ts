@@ -25,11 +25,17 @@ async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array
   if (request.body === null) return new Uint8Array()
   const chunks: Uint8Array[] = []
   let length = 0
-  // Leaving the loop cancels the stream: a sender without a length is cut off at the limit.
-  for await (const chunk of request.body) {
-    length += chunk.length
-    if (length > bytesMax) throw tooLarge()
-    chunks.push(chunk)
+  try {
+    // Leaving the loop cancels the stream: a sender without a length is cut off at the limit.
+    for await (const chunk of request.body) {
+      length += chunk.length
+      if (length > bytesMax) throw tooLarge()
+      chunks.push(chunk)
+    }
+  } catch (cause) {
+    if (cause instanceof HttpProblem) throw cause
+    // The sender went away: nobody hears the answer, and it is no fault of ours to be logged.
+    throw new HttpProblem(400, 'The body broke off.')
   }
   const bytes = new Uint8Array(length)
   let at = 0
