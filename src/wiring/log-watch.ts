@@ -30,6 +30,8 @@ export class LogWatch {
     log.buffer.json(RecordKind.tick, 0, clock.now(), {})
     log.flushed().then(
       () => {
+        // It may have stopped while this was on its way to the disk.
+        if (decider.isStopped) return
         status.recording = true
         status.problem = null
       },
