@@ -238,6 +238,20 @@ test('ads page in their order', async () => {
   expect(second.body.nextCursor).toBeNull()
 })
 
+test('a campaign with all the placements that it may have leaves room for the look-ups of others', async () => {
+  const { call, installation, campaign, placement, publisher } = made
+  const other = (
+    await call('POST', '/v1/placements', { publisherId: publisher, name: 'b', format: { w: 1, h: 1 } })
+  ).body.id
+  const placements = Array.from({ length: 1000 }, (_, i) => (i % 2 === 0 ? placement : other))
+  const patched = (targeting: object) => call('PATCH', `/v1/campaigns/${campaign}`, { targeting })
+  installation.lookUpsMax = 50
+  expect((await patched({ placements })).status).toBe(200)
+  const unknown = Array.from({ length: 1000 }, (_, i) => `plc_${(i + 1).toString(36)}0`)
+  const { status, body } = await patched({ placements: [placement, ...unknown.slice(1)] })
+  expect([status, body.errors.length, body.errors[0].path]).toEqual([422, 999, 'targeting.placements[1]'])
+})
+
 test('a body that breaks off is no fault of ours', async () => {
   let sent = 0
   const body = new ReadableStream({
@@ -256,10 +270,10 @@ test('a body that breaks off is no fault of ours', async () => {
 
 test('a cursor is not called wrong where it could not be looked up', async () => {
   const ofAds = `/v1/ads?cursor=${made.ad}`
-  made.installation.readersAreBusy = true
+  made.installation.lookUpsMax = 0
   const busy = await made.call('GET', ofAds)
   expect([busy.status, busy.headers.get('retry-after')]).toEqual([503, '1'])
-  made.installation.readersAreBusy = false
+  made.installation.lookUpsMax = 1
   expect((await made.call('GET', ofAds)).status).toBe(200)
   expect((await made.call('GET', '/v1/ads?cursor=ad_zz')).body.errors[0].path).toBe('cursor')
 })

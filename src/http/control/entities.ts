@@ -62,6 +62,9 @@ export async function requireAccount(
   if (found === null) throw noReference(path, kind)
 }
 
+/** Few queries may wait for a reader: one campaign must not take the room of everybody else's. */
+const LOOK_UPS_AT_ONCE = 50
+
 /** Placements live on other partitions than campaigns: they are checked here, before the edit enters the log. */
 export async function requirePlacements(deps: ControlDeps, body: Record<string, unknown>): Promise<void> {
   const targeting = body['targeting']
@@ -69,12 +72,15 @@ export async function requirePlacements(deps: ControlDeps, body: Record<string, 
   if (!Array.isArray(placements)) return
   // Of a patch the form is not checked yet: what is too long or no text is for the one who decides.
   if (placements.length > 1000) return
-  const missing = await Promise.all(
-    placements.map(async (id, index) =>
-      typeof id !== 'string' || (await lookUp(deps, 'placement', id)) ? -1 : index,
-    ),
-  )
-  const errors = missing
+  const known = new Set<unknown>()
+  const wanted = [...new Set(placements)].filter(id => typeof id === 'string')
+  for (let at = 0; at < wanted.length; at += LOOK_UPS_AT_ONCE) {
+    const some = wanted.slice(at, at + LOOK_UPS_AT_ONCE)
+    const found = await Promise.all(some.map(id => lookUp(deps, 'placement', id)))
+    for (let i = 0; i < some.length; i++) if (found[i] !== null) known.add(some[i])
+  }
+  const errors = placements
+    .map((id, index) => (typeof id !== 'string' || known.has(id) ? -1 : index))
     .filter(index => index >= 0)
     .map(index => ({ path: `targeting.placements[${index}]`, message: 'there is no such placement' }))
   if (errors.length > 0) throw new HttpProblem(422, 'The body refers to something that is not there.', errors)

@@ -28,8 +28,9 @@ export class Installation implements Commands, Directory {
   readonly reports: ReportQuery[] = []
   charge: (Record<string, unknown> & { advertiserId: string }) | null = null
   unavailable = false
-  /** So many queries wait that no look-up is taken. */
-  readersAreBusy = false
+  /** Look-ups that may wait at once; more are refused. */
+  lookUpsMax = Number.POSITIVE_INFINITY
+  #lookUps = 0
   #sequence = 0
 
   get(kind: EntityTable, number: number): never | undefined {
@@ -72,7 +73,10 @@ export class Installation implements Commands, Directory {
     const page = (items: readonly unknown[]) => ({ items, nextCursor: null })
     return {
       entity: async (table, number) => {
-        if (this.readersAreBusy) throw new QueryRefused(503, 'Too many queries are waiting.')
+        if (this.#lookUps >= this.lookUpsMax) throw new QueryRefused(503, 'Too many queries are waiting.')
+        this.#lookUps++
+        await Bun.sleep(0)
+        this.#lookUps--
         return this.get(table, number) ?? null
       },
       list: async (table, { owner }, limit) =>
