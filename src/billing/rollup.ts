@@ -3,7 +3,7 @@ import type { RollupRow } from './changes.ts'
 import type { Turn } from './partition.ts'
 
 /** A window is final an hour after its end. A minute less here: figures of the last minute are still on their way. */
-const OPEN_MS = HOUR_MS - MINUTE_MS
+export const OPEN_MS = HOUR_MS - MINUTE_MS
 
 /** Counts an event that is not billed: in its row, and by its reason for whoever watches. */
 export function countRefused(turn: Turn, row: RollupRow, reason: number): void {

@@ -51,6 +51,22 @@ describe('aggregates', () => {
     expect(await final()).toBe(true)
   })
 
+  test('are not final while a partition has yet to decide what may count in them', async () => {
+    const final = async () => (await windows(START, START + MINUTE, 'minute'))[0]!['final']
+    store.now = START + 5 * HOUR
+    for (const partition of [0, 1])
+      store.insert('position', { partition, next: 0, epoch: 1, last_hash: new Uint8Array(), state: '' })
+    const decided = (partition: number, time: number) =>
+      store.db
+        .query('UPDATE position SET state = ? WHERE partition = ?')
+        .run(JSON.stringify({ time, recent: [] }), partition)
+    decided(0, store.now)
+    decided(1, START + 30_000)
+    expect(await final()).toBe(false)
+    decided(1, START + HOUR)
+    expect(await final()).toBe(true)
+  })
+
   test('of too many windows are refused', async () => {
     expect(windows(START, START + (WINDOWS_MAX + 1) * MINUTE, 'minute')).rejects.toBeInstanceOf(
       TooManyWindows,
@@ -256,6 +272,10 @@ describe('a report', () => {
     expect(await said(NOW - HOUR - 1)).toBe(true)
     expect(await said(NOW - HOUR + 1)).toBe(false)
     expect((await store.queries.report(whole)).asOf).toBe('2026-11-24T12:00:00.000Z')
+    const behind = JSON.stringify({ time: NOW - 2 * HOUR })
+    store.insert('position', { partition: 0, next: 0, epoch: 1, last_hash: new Uint8Array(), state: behind })
+    expect(await said(NOW - HOUR - 1)).toBe(false)
+    expect(await said(NOW - 3 * HOUR)).toBe(true)
   })
 
   test('of too many rows is refused', async () => {

@@ -1,3 +1,4 @@
+import { OPEN_MS } from '../../billing/rollup.ts'
 import { campaignDay } from '../../campaigns/schedule.ts'
 import { wallMinute } from '../../campaigns/schedule-zone.ts'
 import { assert } from '../../core/assert.ts'
@@ -40,6 +41,7 @@ export function aggregates(
   const step = STEP[query.granularity]
   const first = Math.ceil(query.start / step) * step
   if ((query.end - first) / step > WINDOWS_MAX) throw tooMany('windows')
+  const isFinal = finality(store, now)
   const found = new Map<number, Sums>()
   for (const row of store.all<Sums & { window: number }>(
     `SELECT minute / ? * ? AS window, sum(impressions) AS impressions, sum(clicks) AS clicks, sum(spend) AS spend
@@ -60,10 +62,20 @@ export function aggregates(
       impressions: sums?.impressions ?? 0,
       clicks: sums?.clicks ?? 0,
       spend: decimalOf(sums?.spend ?? 0),
-      final: window + step + FINAL_AFTER_MS < now,
+      final: isFinal(window + step),
     })
   }
   return windows
+}
+
+/**
+ * Whether a window that ends then changes no more. By the time up to which all is decided, too: a store that was away for
+ * hours counts what came meanwhile in the minutes of then. Asked before the figures: what is decided between is in them.
+ */
+function finality(store: ReadStore, now: number): (end: number) => boolean {
+  const decided = store.one<{ until: number | null }>("SELECT min(state ->> '$.time') AS until FROM position")
+  const until = decided?.until ?? now
+  return end => end + FINAL_AFTER_MS < now && end + OPEN_MS <= until
 }
 
 /** The last minutes up to now, the minute under way included. */
@@ -112,6 +124,7 @@ const NAMES: Record<ReportDimension, (value: number) => string | null> = {
  * where nothing did. Without dimensions everything is one group.
  */
 export function report(store: ReadStore, query: ReportQuery, now: number) {
+  const isFinal = finality(store, now)
   const withRequests = countsRequests(query)
   const windowOf = windowsOf(query)
   const windows = [...windowsFrom(query, windowOf)]
@@ -134,7 +147,7 @@ export function report(store: ReadStore, query: ReportQuery, now: number) {
   const rows = windows.flatMap(window =>
     [...groups.values()].map(group => rowOf(query, window, group.get(window)!, withRequests)),
   )
-  return { rows, asOf: rfc3339(now), final: query.to + FINAL_AFTER_MS < now }
+  return { rows, asOf: rfc3339(now), final: isFinal(query.to) }
 }
 
 function* windowsFrom(query: ReportQuery, windowOf: (time: number) => number): Iterable<number> {
