@@ -79,7 +79,7 @@ export function patchCampaign(directory: Directory, command: Command, context: E
     ...campaignFields(merged.value),
     archived: merged.value.archived,
   }
-  return campaignEdited('patch', command, context, current, next)
+  return growthFault(current, next) ?? campaignEdited('patch', command, context, current, next)
 }
 
 /** Idempotent: a campaign that is so already is answered as it is. */
@@ -125,7 +125,8 @@ export function patchAd(directory: Directory, command: Command, context: EditCon
   if (!merged.ok) return merged
   const next = adEntity(id, merged.value)
   const ads = current.ads.map(candidate => (candidate === ad ? next : candidate))
-  return campaignEdited('patchAd', command, context, current, { ...current, ads })
+  const changed = { ...current, ads }
+  return growthFault(current, changed) ?? campaignEdited('patchAd', command, context, current, changed)
 }
 
 type CampaignFields = Pick<
@@ -182,10 +183,6 @@ function campaignEdited(
   next: Campaign,
 ): Outcome<Edit> {
   const changed = !same(current, next)
-  if (changed) {
-    const tooLarge = sizeFault(next)
-    if (tooLarge !== null) return tooLarge
-  }
   const entity = changed
     ? { ...next, updatedAt: rfc3339(context.now), version: current.version + 1 }
     : current
@@ -202,8 +199,17 @@ function campaignEdited(
   })
 }
 
+/** What was left out of a body is kept with the campaign, which may be over the limit so: it is made no larger. */
+function growthFault(current: Campaign, next: Campaign): Refusal | null {
+  return bytesOf(next) > bytesOf(current) ? sizeFault(next) : null
+}
+
+function bytesOf(campaign: unknown): number {
+  return utf8(JSON.stringify(campaign)).length
+}
+
 function sizeFault(campaign: unknown): Refusal | null {
-  if (utf8(JSON.stringify(campaign)).length <= CAMPAIGN_BYTES_MAX) return null
+  if (bytesOf(campaign) <= CAMPAIGN_BYTES_MAX) return null
   const message = `must have at most ${CAMPAIGN_BYTES_MAX} bytes with its campaign`
   return refused(422, 'The campaign would be too large.', [{ path: 'ads', message }])
 }
