@@ -44,6 +44,8 @@ export function readerClient(thread: Worker): Queries {
   }
   let last = 0
   let count = 0
+  /** Why there is no reader any more. */
+  let failed: Error | null = null
   const settle = <Name extends QueryName>(answer: Answered<Name>) => {
     const ofMethod = waiting[answer.method]
     const waiter = ofMethod.get(answer.id)
@@ -56,8 +58,9 @@ export function readerClient(thread: Worker): Queries {
   }
   thread.onmessage = ({ data }: MessageEvent<FromReader>) => settle(data)
   thread.onerror = event => {
+    failed = new Error(`the reader failed: ${event.message}`)
     for (const ofMethod of Object.values(waiting)) {
-      for (const { reject } of ofMethod.values()) reject(new Error(`the reader failed: ${event.message}`))
+      for (const { reject } of ofMethod.values()) reject(failed)
       ofMethod.clear()
     }
     count = 0
@@ -66,6 +69,7 @@ export function readerClient(thread: Worker): Queries {
     method: Name,
     values: Parameters<Queries[Name]>,
   ): Promise<Found<Name>> => {
+    if (failed !== null) return Promise.reject(failed)
     if (count >= WAITING_MAX) return Promise.reject(new QueryRefused(503, 'Too many queries are waiting.'))
     return new Promise((resolve, reject) => {
       const id = ++last

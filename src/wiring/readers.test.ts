@@ -43,6 +43,19 @@ test('whoever asks for a verification is told of what was committed before', asy
   for (const verified of await Promise.all(after)) expect(verified).toMatchObject({ ok: true, entries: 1 })
 })
 
+test('a query of a reader that has failed is answered, whenever it is asked', async () => {
+  const time = new LeadingClock(machineClocks(0)).shared
+  const { queries, close } = openReaders({ storePath: `${store.path}.missing`, time })
+  try {
+    const ask = () => queries.entity('campaign', 1).catch((error: Error) => error.message)
+    expect(await ask()).toStartWith('the reader failed')
+    expect(await Promise.race([ask(), Bun.sleep(1000)])).toStartWith('the reader failed')
+    expect(await queries.verify().catch((error: Error) => error.message)).toStartWith('the reader failed')
+  } finally {
+    close()
+  }
+})
+
 test('runs come one after the other, each shared by those who asked during the one before', async () => {
   const runs: PromiseWithResolvers<number>[] = []
   const ask = oneAtATime(() => {
