@@ -15,6 +15,7 @@ import { Reason } from '../records/reasons.ts'
 import { RecordKind } from '../records/record.ts'
 import { RecordBuffer } from '../records/record-buffer.ts'
 import { TOKEN_BODY_BYTES, writeTokenBody } from '../records/token-body.ts'
+import { FUTURE_MS, TOO_SOON_MS } from './decide-impression.ts'
 import type { Decided } from './decided.ts'
 import { Decider } from './decider.ts'
 
@@ -276,6 +277,32 @@ describe('a click', () => {
     expect(told.reduce((sum, { refused }) => sum + (refused[reason] ?? 0), 0)).toBe(1)
   })
 
+  test.each([
+    ['half a second after its impression', TOO_SOON_MS, []],
+    ['by a clock that is as far behind as clocks may be', -FUTURE_MS, []],
+    ['by one that is further behind', -FUTURE_MS - 1, [Reason.future]],
+  ])('%s is refused only where it must be', async (_name, afterMs, reasons) => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
+    const { bytes } = token(of, { price: 250_000 })
+    if (afterMs > 0) await shown(bytes)
+    now += afterMs
+    await clicked(bytes)
+    if (afterMs < 0) await shown(bytes)
+    expect(refusals()).toEqual(reasons)
+    expect(charges()).toBe(1 - reasons.length)
+  })
+
+  test('whose impression was refused is refused at once, and not held for one that comes again', async () => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
+    const { bytes } = token(of, { price: 250_000 })
+    await shown(bytes, Reason.rate)
+    now += 1000
+    await clicked(bytes)
+    expect([refusals(), count('held')]).toEqual([[Reason.unrendered], 0])
+    await shown(bytes)
+    expect(charges()).toBe(0)
+  })
+
   test('of a crawler uses the token up for nobody', async () => {
     const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
     const { bytes } = token(of, { price: 250_000 })
@@ -376,6 +403,28 @@ describe('campaigns on one balance', () => {
 })
 
 describe('impressions at a CPM price', () => {
+  test.each([
+    ['ten minutes after their choice', RENDER_LIFE_MS, []],
+    ['later than that', RENDER_LIFE_MS + 1, [Reason.expired]],
+    ['by a clock that is as far behind as clocks may be', -FUTURE_MS, []],
+    ['by one that is further behind', -FUTURE_MS - 1, [Reason.future]],
+  ])('shown %s are refused only where they must be', async (_name, afterMs, reasons) => {
+    const of = await campaign({ model: 'cpm', amountMicros: 1_000_000 })
+    const { bytes } = token(of, { cpm: true, price: 1_000_000 })
+    now += afterMs
+    await shown(bytes)
+    expect(refusals()).toEqual(reasons)
+    expect(count('open_block')).toBe(1 - reasons.length)
+  })
+
+  test('that were refused once are not charged when they come again', async () => {
+    const of = await campaign({ model: 'cpm', amountMicros: 1_000_000 })
+    const { bytes } = token(of, { cpm: true, price: 1_000_000 })
+    await shown(bytes, Reason.rate)
+    await shown(bytes)
+    expect([refusals(), count('open_block'), count('token_repeat')]).toEqual([[Reason.rate], 0, 1])
+  })
+
   test('cost N x price / 1000 rounded down, in blocks that add up', async () => {
     const of = await campaign({ model: 'cpm', amountMicros: 1_333 })
     for (let i = 0; i < 100; i++) {
