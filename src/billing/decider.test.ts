@@ -502,6 +502,9 @@ describe('a refund', () => {
     expect(tooMuch.status).toBe(422)
     const rest = await command('refund', target, { eventId: id, reason: 'goodwill' })
     expect(rest.body).toMatchObject({ refundedMicros: 250_001 })
+    expect((await command('refund', target, { eventId: id, reason: 'goodwill' })).status).toBe(422)
+    expect(count('entry WHERE kind = 3')).toBe(2)
+    expect(store.all('SELECT sum(spend) AS sum FROM rollup', [])).toEqual([{ sum: 0 }])
     const nonZero = store.all<{ account: string; sum: number }>(
       'SELECT account, sum(balance) AS sum FROM account GROUP BY account HAVING sum(balance) <> 0',
       [],
@@ -528,6 +531,37 @@ describe('a refund', () => {
     })
     await clicked(late.bytes)
     expect(charges()).toBe(charged)
+  })
+})
+
+describe('a refund of the one click that a budget paid for', () => {
+  let of: Served
+  let id: string
+  const refund = () =>
+    command('refund', parseId('campaign', of.campaign), { eventId: id, reason: 'goodwill' })
+  beforeEach(async () => {
+    of = await campaign({ model: 'cpc', amountMicros: 250_000 }, { totalMicros: 250_000 })
+    const made = token(of, { price: 250_000 })
+    id = made.id
+    await shown(made.bytes)
+    now += 1000
+    await clicked(made.bytes)
+  })
+
+  test('lets the campaign be chosen again', async () => {
+    const stops = () =>
+      told.flatMap(({ catalog }) => catalog).flatMap(change => (change.kind === 'money' ? change.money : []))
+    expect(stops().at(-1)).toEqual({ stopped: 'exhausted' })
+    await refund()
+    expect(stops().at(-1)).toEqual({ stopped: null })
+  })
+
+  test('is refused where the balance would not be exact any more', async () => {
+    const advertiser = parseId('advertiser', of.advertiser)
+    const amountMicros = Number.MAX_SAFE_INTEGER - (10_000_000 - 250_000)
+    expect((await command('deposit', advertiser, { amountMicros })).status).toBe(201)
+    expect((await refund()).status).toBe(422)
+    expect(count('entry WHERE kind = 3')).toBe(0)
   })
 })
 
