@@ -126,6 +126,39 @@ describe('ingested clicks', () => {
       [],
     )
     expect(days).toEqual([{ day: new Date(world.now).toISOString().slice(0, 10) }])
+    // So does the money that is given back.
+    await world.command('refund', of.campaign, { eventId: 'late', reason: 'r' })
+    const spent = `SELECT state ->> '$.day.spentMicros' AS spent FROM money WHERE kind = 'campaign'`
+    expect(world.store.all(spent, [])).toEqual([{ spent: 0 }])
+  })
+
+  test('count in the minute of their own time, and of their arrival once that may be final', async () => {
+    const of = await world.campaign(250_000)
+    const buffer = new RecordBuffer()
+    for (const time of ['11:02:00', '11:01:59', '11:00:30']) {
+      const timestamp = Date.parse(`2026-11-24T${time}.000Z`)
+      buffer.json(RecordKind.ingested, 1, world.now, { ...reported(of, time), timestamp })
+    }
+    world.now = Date.parse('2026-11-24T12:00:50.000Z')
+    await world.append(buffer)
+    for (let i = 0; i < 2; i++) await world.pass(1100)
+    const rows = world.store.all('SELECT minute, clicks FROM rollup ORDER BY minute', [])
+    // A minute is final from an hour after its end on.
+    expect(rows).toEqual([
+      { minute: Date.parse('2026-11-24T11:02:00.000Z'), clicks: 1 },
+      { minute: Date.parse('2026-11-24T12:00:00.000Z'), clicks: 2 },
+    ])
+  })
+
+  test('that are impressions at a CPM price cost N x price / 1000, rounded down once', async () => {
+    const of = await world.campaign(1_500, 10_000_000, 'cpm')
+    const buffer = new RecordBuffer()
+    for (let i = 0; i < 7; i++) {
+      buffer.json(RecordKind.ingested, 1, world.now, { ...reported(of, `i${i}`), type: 'impression' })
+    }
+    await world.append(buffer)
+    for (let i = 0; i < 2; i++) await world.pass(1100)
+    expect(world.store.all('SELECT sum(amount) AS sum FROM entry WHERE kind = 1', [])).toEqual([{ sum: 10 }])
   })
 
   test('give the same tables whatever the batches that they are decided in', async () => {

@@ -3,6 +3,7 @@ import { plainCampaign, type Random, randomFrom } from '../../test/random-campai
 import { newBalance } from '../budgets/balance.ts'
 import { charge, newBudget } from '../budgets/budget.ts'
 import { unspent } from '../budgets/link.ts'
+import type { Campaign } from '../campaigns/campaign.ts'
 import { campaignDay } from '../campaigns/schedule.ts'
 import { formatId } from '../core/ids.ts'
 import { micros } from '../core/money.ts'
@@ -99,6 +100,41 @@ test('a lease that nobody chooses with is not gone through again, and ends with 
   expect(partition.reserving.size).toBe(0)
 })
 
+const UNLEASED: readonly [name: string, make: (world: World) => void, epoch: number, at: number][] = [
+  ['of a campaign that is paused', ({ partition }) => edit(partition, { paused: true }), EPOCH, START],
+  ['of a campaign that is archived', ({ partition }) => edit(partition, { archived: true }), EPOCH, START],
+  [
+    'of a campaign without money',
+    ({ partition }) => Object.assign(partition.budgets.get(512)!, { stopped: 'unfunded' }),
+    EPOCH,
+    START,
+  ],
+  ['of an epoch that is over', () => {}, EPOCH - 1, START],
+  [
+    'beyond the last day that is known',
+    world => world.lease(512, 0, MIDNIGHT),
+    EPOCH,
+    MIDNIGHT + 24 * HOUR_MS,
+  ],
+]
+test.each(UNLEASED)('a lease %s is not granted, and the treasury hears so', (_name, make, epoch, at) => {
+  const world = new World()
+  make(world)
+  const lease = { campaign: 512, shard: 0, amountMicros: 100_000 }
+  world.take(RecordKind.leaseTaken, at, { epoch, leases: [lease] })
+  expect(world.leases.at(-1)).toEqual({ kind: 'leased', partition: 0, campaign: 512, grantedMicros: 0 })
+  expect(world.partition.balances.get(ADVERTISER)?.reserved).toBe(micros(0))
+})
+
+test('a report of what was chosen ends the leases of a day that has just ended', () => {
+  const world = new World()
+  world.lease(512, 100_000, START + 1)
+  world.take(RecordKind.tick, MIDNIGHT - 100, {})
+  const chosen = { campaign: 512, shard: 0, impressions: 1, chosenThousandths: 400_000, variance: 0 }
+  world.take(RecordKind.chosen, MIDNIGHT + 100, { epoch: EPOCH, shards: [chosen] })
+  expect(world.leases.at(-1)).toMatchObject({ kind: 'released', campaign: 512 })
+})
+
 test('going through what changed or lapses comes to the same as going through all', () => {
   for (let seed = 1; seed <= 30; seed++) {
     const some = new World()
@@ -127,6 +163,10 @@ test('going through what changed or lapses comes to the same as going through al
     expect(some.leases.length).toBeGreaterThan(10)
   }
 })
+
+function edit(partition: Partition, change: Partial<Campaign>): void {
+  partition.put('campaign', 512, { ...partition.entities.campaign.get(512)!, ...change })
+}
 
 /** What they report, as totals of the epoch. */
 interface Nodes {

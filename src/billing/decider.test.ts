@@ -193,22 +193,28 @@ const refusals = () =>
 const sumOfAccounts = () =>
   store.all<{ sum: number }>('SELECT coalesce(sum(balance), 0) AS sum FROM account', [])[0]!.sum
 
-test('the edge hears once a batch how often each ad was shown and clicked', async () => {
-  const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
-  const ad = parseId('ad', of.ad)!
-  const buffer = new RecordBuffer()
-  for (let i = 0; i < 3; i++) {
-    const { bytes } = token(of, { price: 250_000 })
-    const event = { partition: 0, token: bytes, verdict: Reason.none, fromServer: false }
-    appendEvent(buffer, { ...event, kind: RecordKind.impression, receivedAt: now })
-    if (i < 2) appendEvent(buffer, { ...event, kind: RecordKind.click, receivedAt: now + 1000 })
-  }
-  await log.append(buffer.take())
-  told.length = 0
-  await drain()
-  expect(charges()).toBe(2)
-  expect(told.map(({ observed }) => observed).filter(({ length }) => length > 0)).toEqual([[ad, 0, 3, 2]])
-})
+test.each([
+  ['cpc', 2],
+  ['cpm', 0],
+] as const)(
+  'the edge hears once a batch how often each ad was shown and clicked, %s',
+  async (model, paid) => {
+    const of = await campaign({ model, amountMicros: 250_000 })
+    const ad = parseId('ad', of.ad)!
+    const buffer = new RecordBuffer()
+    for (let i = 0; i < 3; i++) {
+      const { bytes } = token(of, { cpm: model === 'cpm', price: 250_000 })
+      const event = { partition: 0, token: bytes, verdict: Reason.none, fromServer: false }
+      appendEvent(buffer, { ...event, kind: RecordKind.impression, receivedAt: now })
+      if (i < 2) appendEvent(buffer, { ...event, kind: RecordKind.click, receivedAt: now + 1000 })
+    }
+    await log.append(buffer.take())
+    told.length = 0
+    await drain()
+    expect(charges()).toBe(paid)
+    expect(told.map(({ observed }) => observed).filter(({ length }) => length > 0)).toEqual([[ad, 0, 3, 2]])
+  },
+)
 
 describe('a click', () => {
   test('is charged once, whatever is repeated', async () => {
