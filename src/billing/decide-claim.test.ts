@@ -19,7 +19,24 @@ afterEach(() => world.close())
 let requests = 0
 
 /** Makes an advertiser under a key that partition 1 owns; what was answered to the request. */
-async function make(key: string, bodyHash = 'same'): Promise<{ status: number; body: unknown } | undefined> {
+async function make(key: string, bodyHash = 'same'): Promise<Outcome | undefined> {
+  const buffer = new RecordBuffer()
+  const requestId = write(buffer, key, bodyHash)
+  await world.append(buffer)
+  await decided()
+  return outcomeOf(requestId)
+}
+
+interface Outcome {
+  readonly status: number
+  readonly body: unknown
+}
+
+function outcomeOf(requestId: string): Outcome | undefined {
+  return world.told.flatMap(({ outcomes }) => outcomes).find(found => found.requestId === requestId)?.outcome
+}
+
+function write(buffer: RecordBuffer, key: string, bodyHash: string): string {
   const requestId = `claimed-${++requests}`
   const sent: Command = {
     requestId,
@@ -31,14 +48,15 @@ async function make(key: string, bodyHash = 'same'): Promise<{ status: number; b
     body: { name: key },
     claim: { partition: 1, key, bodyHash },
   }
-  const buffer = new RecordBuffer()
   buffer.json(RecordKind.command, 1, world.now, sent)
-  await world.append(buffer)
+  return requestId
+}
+
+/** The command goes to its home and its outcome comes back, each through the log. */
+async function decided(): Promise<void> {
   await world.drain()
-  // The command goes to its home and its outcome comes back, each through the log.
   await world.pass(1)
   await world.pass(1)
-  return world.told.flatMap(({ outcomes }) => outcomes).find(found => found.requestId === requestId)?.outcome
 }
 
 test('an idempotency key is out of memory once it is settled, and known from the store', async () => {
@@ -51,4 +69,16 @@ test('an idempotency key is out of memory once it is settled, and known from the
   expect((await make('key-1', 'other'))?.status).toBe(409)
   expect(partitions.map(({ claims }) => claims.size)).toEqual([0, 0])
   expect(world.count(`entity WHERE kind = 'advertiser'`)).toBe(19)
+})
+
+test('who comes with a key while its command is under way is answered as one who comes later', async () => {
+  const buffer = new RecordBuffer()
+  const ids = ['same', 'same', 'other'].map(bodyHash => write(buffer, 'key', bodyHash))
+  await world.append(buffer)
+  await decided()
+  const [first, second, third] = ids.map(outcomeOf)
+  expect(first?.body).not.toHaveProperty('replayed')
+  expect(second).toEqual({ status: 201, body: { ...(first!.body as object), replayed: true } })
+  expect(third?.status).toBe(409)
+  expect(world.count(`entity WHERE kind = 'advertiser'`)).toBe(1)
 })

@@ -216,6 +216,22 @@ test.each([
   },
 )
 
+test('requests that edges report of one minute and placement add up, in one batch and in the next', async () => {
+  const minute = START - 60_000
+  const said = { minute, placement: 256, publisher: 256, country: 0, device: 1 }
+  for (const counts of [[1, 2], [4]]) {
+    const buffer = new RecordBuffer()
+    for (const requests of counts) {
+      buffer.json(RecordKind.requests, 0, now, { minutes: [{ ...said, requests }] })
+    }
+    await log.append(buffer.take())
+    await drain()
+  }
+  expect(store.all('SELECT minute, placement, requests FROM requests', [])).toEqual([
+    { minute, placement: 256, requests: 7 },
+  ])
+})
+
 describe('a click', () => {
   test('is charged once, whatever is repeated', async () => {
     const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
