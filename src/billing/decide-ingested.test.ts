@@ -297,6 +297,12 @@ test.each([
     const of = await world.campaign(250_000)
     await world.command('patchCampaign', of.campaign, { budget: { dailyMicros: 250_000 } })
     await effects(of, 1, ['a'])
+    // Its day goes on for hours.
+    const other = await world.campaign(250_000)
+    const schedule = { timeZone: 'America/New_York' }
+    await world.command('patchCampaign', other.campaign, { schedule, budget: { dailyMicros: 250_000 } })
+    await world.pass(1100)
+    await effects(other, 2, ['b'])
     const stops = () =>
       world.told
         .flatMap(({ catalog }) => catalog)

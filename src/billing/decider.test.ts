@@ -269,6 +269,16 @@ describe('a click', () => {
     expect(charges()).toBe(1)
   })
 
+  test('that waits is not charged for an impression that is refused', async () => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
+    const { bytes } = token(of, { price: 250_000 })
+    await clicked(bytes)
+    await shown(bytes, Reason.rate)
+    expect(charges()).toBe(0)
+    await pass(61_000)
+    expect(refusals()).toEqual([Reason.unrendered])
+  })
+
   test('whose impression never comes is refused after the hold', async () => {
     const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
     await clicked(token(of, { price: 250_000 }).bytes)
@@ -379,6 +389,24 @@ describe('a budget', () => {
     expect(charges()).toBe(2)
   })
 
+  test('of a day is not reopened by a refund of what the day before was charged', async () => {
+    const of = await campaign({ model: 'cpc', amountMicros: 250_000 }, { dailyMicros: 250_000 })
+    const click = async () => {
+      const { bytes, id } = token(of, { price: 250_000 })
+      await shown(bytes)
+      now += 1000
+      await clicked(bytes)
+      return id
+    }
+    const eventId = await click()
+    for (const ms of [86_400_000, 1100, 1100]) await pass(ms)
+    await click()
+    const refund = await command('refund', parseId('campaign', of.campaign), { eventId, reason: 'goodwill' })
+    expect(refund.status).toBe(201)
+    await click()
+    expect([charges(), refusals()]).toEqual([2, [Reason.budgetExhausted]])
+  })
+
   test('raised wakes a campaign, cut below its spend stops it at once', async () => {
     const of = await campaign({ model: 'cpc', amountMicros: 250_000 }, { totalMicros: 250_000 })
     const target = parseId('campaign', of.campaign)
@@ -437,6 +465,12 @@ describe('impressions at a CPM price', () => {
     await shown(bytes)
     expect(refusals()).toEqual(reasons)
     expect(count('open_block')).toBe(1 - reasons.length)
+  })
+
+  test('of a test are refused', async () => {
+    const of = await campaign({ model: 'cpm', amountMicros: 1_000_000 })
+    await shown(token(of, { cpm: true, price: 1_000_000, test: true }).bytes)
+    expect([refusals(), count('open_block')]).toEqual([[Reason.test], 0])
   })
 
   test('that were refused once are not charged when they come again', async () => {

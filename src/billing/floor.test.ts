@@ -155,6 +155,22 @@ describe('a charged click', () => {
     await send(RecordKind.click, bytes, now + 1000)
     expect(charges()).toBe(1)
   })
+
+  test('is charged once while it is above the floor, though others of its page are below', async () => {
+    await keepFor(2 * HOUR_MS)
+    await clicked(token({ boot: 2, serial: 0 }))
+    await passInSteps(90 * MINUTE_MS)
+    const bytes = token({ boot: 2, serial: 1 })
+    const { now } = world
+    await clicked(bytes)
+    await passInSteps(60 * MINUTE_MS)
+    for (const restarts of [false, true]) {
+      if (restarts) await world.restart()
+      await send(RecordKind.impression, bytes, now)
+      await send(RecordKind.click, bytes, now + 1000)
+    }
+    expect(charges()).toBe(2)
+  })
 })
 
 test('what was never seen and is below the floor is refused as expired, and leaves no row', async () => {
