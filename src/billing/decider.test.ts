@@ -10,6 +10,7 @@ import { NodeLeases } from '../budgets/node-leases.ts'
 import { LAPSE_SLACK_MS, RENDER_LIFE_MS } from '../budgets/render-holds.ts'
 import { formatUuid, parseId, writeImpressionId } from '../core/ids.ts'
 import type { CommandOutcome } from '../ports/control.ts'
+import { Fenced } from '../ports/store.ts'
 import { appendEvent, type Command } from '../records/events.ts'
 import { Reason } from '../records/reasons.ts'
 import { RecordKind } from '../records/record.ts'
@@ -538,6 +539,20 @@ describe('a decider that is renewed while its edge lives on', () => {
     for (let i = 0; i < 12; i++) await talk(250)
     expect(left(number)).toBe(5_000_000)
   })
+})
+
+test('a decider whose partitions another has taken over writes nothing any more', async () => {
+  const of = await campaign({ model: 'cpc', amountMicros: 250_000 })
+  const { bytes } = token(of, { price: 250_000 })
+  await shown(bytes)
+  now += 1000
+  const rival = new SqliteStore(join(folder, 'store.sqlite'), PARTITIONS)
+  rival.takeOver()
+  await expect(clicked(bytes)).rejects.toThrow(Fenced)
+  rival.close()
+  expect(charges()).toBe(0)
+  await restart()
+  expect(charges()).toBe(1)
 })
 
 describe('a refund', () => {
