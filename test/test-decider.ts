@@ -8,9 +8,17 @@ import type { Decided } from '../src/billing/decided.ts'
 import { Decider } from '../src/billing/decider.ts'
 import type { Partition } from '../src/billing/partition.ts'
 import { parseId } from '../src/core/ids.ts'
+import type { CommandOutcome } from '../src/ports/control.ts'
 import type { Command } from '../src/records/events.ts'
 import { RecordKind } from '../src/records/record.ts'
 import { RecordBuffer } from '../src/records/record-buffer.ts'
+
+/** The body of an ad. */
+export const AD = {
+  name: 'Ad',
+  landingUrl: 'https://example.com/a',
+  creative: { kind: 'image', w: 300, h: 250, imageUrl: 'https://example.com/a.png' },
+}
 
 /** A decider over a log in memory and a store on disk, with a clock that the test moves. */
 export class TestDecider {
@@ -25,7 +33,8 @@ export class TestDecider {
   /** Sees the partitions that a start reads. */
   onLoad: (partition: Partition) => void = () => {}
 
-  async open(): Promise<void> {
+  /** `drainMs`: how long what edges had in hand before stays reserved. */
+  async open(drainMs = 0): Promise<void> {
     this.store = new SqliteStore(join(this.folder, 'store.sqlite'), this.partitions)
     const { load } = this.store
     this.store.load = number => {
@@ -42,7 +51,7 @@ export class TestDecider {
       tell: decided => this.told.push(decided),
       warn: () => {},
     })
-    await this.decider.start()
+    await this.decider.start(drainMs)
   }
 
   /** A crash after the last commit, and a start on what is on disk. */
@@ -79,19 +88,31 @@ export class TestDecider {
     await this.log.append(buffer.take())
   }
 
+  /** The body of the outcome of a command that must be taken. */
   async command(name: string, target: number | null, body: unknown): Promise<unknown> {
+    const outcome = await this.commanded(name, target, body)
+    if (outcome.status >= 300) throw new Error(`${name} was refused`)
+    return outcome.body
+  }
+
+  async commanded(
+    name: string,
+    target: number | null,
+    body: unknown,
+    partition = 0,
+  ): Promise<CommandOutcome> {
     const requestId = `request-${++this.requests}`
     const actor: Command['actor'] = { keyId: 'key_test', role: 'admin', accountId: null }
-    const sent: Command = { requestId, actor, at: this.now, name, home: 0, target, body }
+    const sent: Command = { requestId, actor, at: this.now, name, home: partition, target, body }
     const buffer = new RecordBuffer()
-    buffer.json(RecordKind.command, 0, this.now, sent)
+    buffer.json(RecordKind.command, partition, this.now, sent)
     await this.append(buffer)
     await this.drain()
     const found = this.told
       .flatMap(({ outcomes }) => outcomes)
       .find(outcome => outcome.requestId === requestId)
-    if (found === undefined || found.outcome.status >= 300) throw new Error(`${name} was refused`)
-    return found.outcome.body
+    if (found === undefined) throw new Error(`no outcome of ${name}`)
+    return found.outcome
   }
 
   /** An advertiser with money and a campaign; the numbers of campaign and ad. */
@@ -100,18 +121,22 @@ export class TestDecider {
     deposit = 10_000_000,
     model: 'cpc' | 'cpm' = 'cpc',
   ): Promise<{ campaign: number; ad: number }> {
+    const { campaign, ad } = await this.newCampaign({ model, amountMicros }, {}, deposit)
+    return { campaign: parseId('campaign', campaign)!, ad: parseId('ad', ad)! }
+  }
+
+  /** Made, and a second older, so that its shards have money. */
+  protected async newCampaign(
+    bid: { model: 'cpc' | 'cpm'; amountMicros: number },
+    budget: object,
+    deposit: number,
+  ): Promise<{ advertiser: string; campaign: string; ad: string }> {
     const advertiser = (await this.command('createAdvertiser', null, { name: 'A' })) as { id: string }
     await this.command('deposit', parseId('advertiser', advertiser.id), { amountMicros: deposit })
-    const ad = {
-      name: 'Ad',
-      landingUrl: 'https://example.com/a',
-      creative: { kind: 'image', w: 300, h: 250, imageUrl: 'https://example.com/a.png' },
-    }
-    const bid = { model, amountMicros }
-    const body = { advertiserId: advertiser.id, name: 'C', bid, budget: {}, ads: [ad] }
+    const body = { advertiserId: advertiser.id, name: 'C', bid, budget, ads: [AD] }
     const made = (await this.command('createCampaign', null, body)) as { id: string; ads: { id: string }[] }
     await this.pass(1100)
-    return { campaign: parseId('campaign', made.id)!, ad: parseId('ad', made.ads[0]!.id)! }
+    return { advertiser: advertiser.id, campaign: made.id, ad: made.ads[0]!.id }
   }
 
   count(sql: string): number {
