@@ -90,7 +90,8 @@ export function startServer(options: ServerOptions): RunningServer {
     routes: { '/openrtb2/auction': { POST: handleAuction } },
     fetch(request, self) {
       const { url } = request
-      const from = url.indexOf('/', 8)
+      const from = pathIn(url)
+      if (from < 0) return problemResponse(400, 'The Host of the request is none.')
       const query = url.indexOf('?', from)
       const path = query < 0 ? url.slice(from) : url.slice(from, query)
       const { method } = request
@@ -126,9 +127,9 @@ export function startServer(options: ServerOptions): RunningServer {
         case '/v1/ledger/verify':
           // It goes through the whole ledger: of five million entries the answer takes longer than a connection may idle.
           self.timeout(request, 0)
-          return control.fetch(request)
+          return control.fetch(withHost(request))
         default:
-          return control.fetch(request)
+          return control.fetch(withHost(request))
       }
     },
     error(error) {
@@ -185,6 +186,29 @@ const CORS = { 'Access-Control-Allow-Origin': '*' }
 function secondIn(url: string, query: number): number | null {
   const after = query < 0 ? null : new URLSearchParams(url.slice(query)).get('after')
   return after === null ? null : Math.max(0, Math.trunc(Number(after)) || 0)
+}
+
+/** Of the URL that was looked at last: those of one server have few. */
+let knownOrigin = ''
+
+/**
+ * Where the path of a URL begins. A request of HTTP/1.0 may leave its Host out, and has a path alone. -1 where the Host is
+ * none (RFC 9112 section 3.2): what parses the URL would throw.
+ */
+function pathIn(url: string): number {
+  if (url.startsWith('/')) return 0
+  const from = url.indexOf('/', 8)
+  const origin = url.slice(0, from)
+  if (origin !== knownOrigin) {
+    if (!URL.canParse(origin)) return -1
+    knownOrigin = origin
+  }
+  return from
+}
+
+/** The router reads a whole URL. */
+function withHost(request: Request): Request {
+  return request.url.startsWith('/') ? new Request(`http://localhost${request.url}`, request) : request
 }
 
 function isRead(method: string): boolean {

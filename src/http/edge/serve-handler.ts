@@ -57,7 +57,8 @@ interface Visit {
 export function handleServe(deps: AuctionDependencies, seen: EdgeRequest): Response {
   const { edge } = deps
   if (seen.request.method === 'OPTIONS') return new Response(null, { status: 204, headers: PREFLIGHT })
-  const asked = new URL(seen.request.url).searchParams
+  // Without a Host the URL is a path alone.
+  const asked = new URL(seen.request.url, 'http://localhost').searchParams
   const slot = slotOf(edge, asked.get('placement') ?? '')
   if (slot === null) return problemResponse(404, 'There is no such placement.', [], CORS)
   edge.counters.add('requests')
