@@ -125,6 +125,7 @@ export function startServer(options: ServerOptions): RunningServer {
         case '/live.json':
           return isRead(method) ? read(path, secondIn(url, query)) : notAllowed('GET, HEAD')
         case '/v1/ledger/verify':
+        case '/v1/ledger/entries':
         case '/v1/reports':
         case '/aggregates':
         case '/aggregates/realtime':

@@ -34,6 +34,22 @@ test('an entity is looked up while a long report is made and while the ledger is
   expect(place).toBeLessThan(answered.indexOf('verify'))
 })
 
+test('an entity is looked up while the whole ledger is gone through for the entries of an account', async () => {
+  const { queries } = readers
+  await Promise.all([queries.entity('campaign', 1), queries.realtime({ ad: AD, windowMs: MINUTE_MS })])
+  const answered: string[] = []
+  const note = (name: string) => () => answered.push(name)
+  const entriesOf = (account: string | null) =>
+    queries.entries({ account, chain: null, after: null, limit: 1 })
+  await Promise.all([
+    queries.aggregates(MONTH),
+    entriesOf('cash').then(note('of an account')),
+    entriesOf(null).then(note('a page')),
+    queries.entity('campaign', 1).then(note('entity')),
+  ])
+  expect(answered).toEqual(['a page', 'entity', 'of an account'])
+})
+
 test('whoever asks for a verification is told of what was committed before', async () => {
   const { queries } = readers
   const before = queries.verify()

@@ -7,7 +7,7 @@ import { readerClient, type ToReader } from './reader-client.ts'
  * must not wait for a report of a month, and neither for the whole ledger to be gone through (10 us an entry).
  *
  *   look-ups   what one call reads of one thing, or a page of them
- *   reports    sums over as many rows as the span has
+ *   reports    sums over as many rows as the span has; the entries of one account, 0.7 us for each of all
  *   verify     a thread for as long as it takes, one at a time
  */
 export function openReaders(open: { readonly storePath: string; readonly time: SharedTime }): {
@@ -33,7 +33,14 @@ export function openReaders(open: { readonly storePath: string; readonly time: S
   }
   const { aggregates, realtime, report } = reports
   return {
-    queries: { ...lookUps, aggregates, realtime, report, verify: oneAtATime(verifyApart) },
+    queries: {
+      ...lookUps,
+      entries: filter => (filter.account === null ? lookUps : reports).entries(filter),
+      aggregates,
+      realtime,
+      report,
+      verify: oneAtATime(verifyApart),
+    },
     close: () => {
       for (const thread of threads) thread.terminate()
     },
