@@ -7,8 +7,10 @@ import type { Explanation, ForBuilder, FromBuilder } from './builder-thread.ts'
 /** The builder's thread, as the thread that serves sees it: it sends snapshots, and explains. */
 export class BuilderClient {
   private readonly thread = new Worker(new URL('./builder-thread.ts', import.meta.url))
-  private readonly explaining = new Map<number, (explanation: Explanation | null) => void>()
+  private readonly explaining = new Map<number, PromiseWithResolvers<Explanation | null>>()
   private explained = 0
+  /** Why there is no builder any more. */
+  private failed: Error | null = null
 
   constructor(
     open: {
@@ -18,25 +20,36 @@ export class BuilderClient {
       /** Where the decider tells it of entities. */
       readonly decider: MessagePort
     },
-    onSnapshot: (snapshot: CatalogSnapshot) => void,
+    options: {
+      readonly onSnapshot: (snapshot: CatalogSnapshot) => void
+      /** It has ended: the catalog stays as it is. */
+      readonly onFault: (message: string) => void
+    },
   ) {
     this.thread.onmessage = ({ data }: MessageEvent<FromBuilder>) => {
       if (data.kind === 'snapshot') {
-        onSnapshot(data.snapshot)
+        options.onSnapshot(data.snapshot)
         return
       }
-      this.explaining.get(data.id)?.(data.explanation)
+      this.explaining.get(data.id)?.resolve(data.explanation)
       this.explaining.delete(data.id)
+    }
+    this.thread.onerror = event => {
+      this.failed = new Error(`the builder failed: ${event.message}`)
+      for (const { reject } of this.explaining.values()) reject(this.failed)
+      this.explaining.clear()
+      options.onFault(event.message)
     }
     this.thread.postMessage({ kind: 'open', ...open } satisfies ForBuilder, [open.decider])
   }
 
   /** Null for a campaign that is not in the catalog. */
   explain(campaign: number): Promise<Explanation | null> {
-    return new Promise(resolve => {
-      this.explaining.set(++this.explained, resolve)
-      this.thread.postMessage({ kind: 'explain', id: this.explained, campaign } satisfies ForBuilder)
-    })
+    if (this.failed !== null) return Promise.reject(this.failed)
+    const asked = Promise.withResolvers<Explanation | null>()
+    this.explaining.set(++this.explained, asked)
+    this.thread.postMessage({ kind: 'explain', id: this.explained, campaign } satisfies ForBuilder)
+    return asked.promise
   }
 
   sample(request: FullRequest): void {

@@ -33,6 +33,11 @@ export class DeciderClient {
     },
   ) {
     this.thread.onmessage = ({ data }: MessageEvent<FromDecider>) => this.onMessage(data)
+    // What the thread did not catch has ended it: nothing is decided any more, and nobody else says so.
+    this.thread.onerror = event => {
+      this.onMessage({ kind: 'failed', message: event.message })
+      this.closed.resolve()
+    }
     this.thread.postMessage({ kind: 'open', ...open } satisfies ToDecider, [open.log, open.builder])
   }
 

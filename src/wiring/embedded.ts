@@ -89,14 +89,23 @@ export async function startEmbedded(
 
   const serving = new Serving(catalog, shared, edge, rates, new FrequencyCaps())
   const firstSnapshot = Promise.withResolvers<void>()
+  firstSnapshot.promise.catch(() => {})
   const line = new MessageChannel()
   const builder = new BuilderClient(
     { columns: shared, edge, time: clock.shared, decider: line.port2 },
-    snapshot => {
-      if (!catalog.install(snapshot)) return
-      leases.settle(timer())
-      adTexts.forget()
-      firstSnapshot.resolve()
+    {
+      onSnapshot: snapshot => {
+        if (!catalog.install(snapshot)) return
+        leases.settle(timer())
+        adTexts.forget()
+        firstSnapshot.resolve()
+      },
+      onFault: message => {
+        status.ready = false
+        status.problem = message.split('\n')[0]!
+        logger.error({ cause: message }, 'the builder failed')
+        firstSnapshot.reject(new Error(message))
+      },
     },
   )
   const commands = new CommandsClient(
