@@ -42,6 +42,11 @@ export class TestDecider {
       this.onLoad(partition)
       return partition
     }
+    await this.renew(drainMs)
+  }
+
+  /** Another decider on the same store, as where a batch could not be written. */
+  async renew(drainMs = 0): Promise<void> {
     this.decider = new Decider({
       log: this.log,
       store: this.store,
@@ -101,18 +106,31 @@ export class TestDecider {
     body: unknown,
     partition = 0,
   ): Promise<CommandOutcome> {
-    const requestId = `request-${++this.requests}`
-    const actor: Command['actor'] = { keyId: 'key_test', role: 'admin', accountId: null }
-    const sent: Command = { requestId, actor, at: this.now, name, home: partition, target, body }
     const buffer = new RecordBuffer()
-    buffer.json(RecordKind.command, partition, this.now, sent)
+    const requestId = this.writeCommand(buffer, { name, target, body, partition })
     await this.append(buffer)
     await this.drain()
-    const found = this.told
-      .flatMap(({ outcomes }) => outcomes)
-      .find(outcome => outcome.requestId === requestId)
-    if (found === undefined) throw new Error(`no outcome of ${name}`)
-    return found.outcome
+    const outcome = this.outcomeOf(requestId)
+    if (outcome === undefined) throw new Error(`no outcome of ${name}`)
+    return outcome
+  }
+
+  /** Returns the id of the request. */
+  writeCommand(
+    buffer: RecordBuffer,
+    command: Pick<Command, 'name' | 'target' | 'body'> & { readonly partition?: number },
+  ): string {
+    const requestId = `request-${++this.requests}`
+    const actor: Command['actor'] = { keyId: 'key_test', role: 'admin', accountId: null }
+    const { partition = 0, ...of } = command
+    const sent: Command = { requestId, actor, at: this.now, home: partition, ...of }
+    buffer.json(RecordKind.command, partition, this.now, sent)
+    return requestId
+  }
+
+  outcomeOf(requestId: string): CommandOutcome | undefined {
+    const outcomes = this.told.flatMap(({ outcomes }) => outcomes)
+    return outcomes.find(outcome => outcome.requestId === requestId)?.outcome
   }
 
   /** An advertiser with money and a campaign; the numbers of campaign and ad. */

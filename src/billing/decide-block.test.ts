@@ -170,6 +170,22 @@ test('a refund of an impression that is reserved closes its block first', async 
   expect(sizes()).toEqual([3])
 })
 
+test('refunds of one batch find the block that the first of them closed', async () => {
+  const [first, second] = await decided(2)
+  const buffer = new RecordBuffer()
+  const ids = [first, second, first].map(eventId =>
+    world.writeCommand(buffer, {
+      name: 'refund',
+      target: of.campaign,
+      body: { eventId, reason: 'a mistake' },
+    }),
+  )
+  await world.append(buffer)
+  await world.drain()
+  expect(ids.map(id => world.outcomeOf(id)?.status)).toEqual([201, 201, 422])
+  expect(sizes()).toEqual([2])
+})
+
 test('a refund finds the block of its impression, however late that closed and whatever came behind it', async () => {
   for (let i = 0; i < 5; i++) {
     await decided(2)

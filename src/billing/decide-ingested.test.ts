@@ -90,6 +90,20 @@ describe('ingested clicks', () => {
     expect(world.told.flatMap(({ observed }) => observed)).toEqual([])
   })
 
+  test('of a batch for which there was no room are charged once there is', async () => {
+    const of = await world.campaign(250_000)
+    const { db } = world.store
+    const pages = db.query<{ page_count: number }, []>('PRAGMA page_count').get()!.page_count
+    db.run(`PRAGMA max_page_count = ${pages}`)
+    const ids = Array.from({ length: 30 }, (_, i) => `${i}`.padStart(200, '-'))
+    await report(of, ids)
+    expect(() => world.decider.batch()).toThrow('full')
+    db.run(`PRAGMA max_page_count = ${pages * 2}`)
+    await world.renew()
+    await world.pass(1100)
+    expect([charges(), world.count('repeat')]).toEqual([30, 0])
+  })
+
   test('of the older kind of record are read as they were', async () => {
     const of = await world.campaign(250_000)
     const buffer = new RecordBuffer()
@@ -112,25 +126,28 @@ describe('ingested clicks', () => {
     ])
   })
 
-  test('of days before their campaign opened one are charged to the day that it is', async () => {
-    const of = await world.campaign(250_000)
-    const buffer = new RecordBuffer()
-    const timestamp = world.now - 2 * 86_400_000
-    buffer.json(RecordKind.ingested, 1, world.now, { ...reported(of, 'late'), timestamp })
-    await world.append(buffer)
-    // Decided on the partition of its id, then on that of its campaign.
-    for (let i = 0; i < 2; i++) await world.pass(1100)
-    expect(charges()).toBe(1)
-    const days = world.store.all<{ day: string }>(
-      `SELECT state ->> '$.day.name' AS day FROM money WHERE kind = 'campaign'`,
-      [],
-    )
-    expect(days).toEqual([{ day: new Date(world.now).toISOString().slice(0, 10) }])
-    // So does the money that is given back.
-    await world.command('refund', of.campaign, { eventId: 'late', reason: 'r' })
-    const spent = `SELECT state ->> '$.day.spentMicros' AS spent FROM money WHERE kind = 'campaign'`
-    expect(world.store.all(spent, [])).toEqual([{ spent: 0 }])
-  })
+  test.each(['late', '4d3c2b1a-0f9e-7d6c-8b5a-493827160504'])(
+    'of days before their campaign opened one are charged to the day that it is: %s',
+    async id => {
+      const of = await world.campaign(250_000)
+      const buffer = new RecordBuffer()
+      const timestamp = world.now - 2 * 86_400_000
+      buffer.json(RecordKind.ingested, 1, world.now, { ...reported(of, id), timestamp })
+      await world.append(buffer)
+      // Decided on the partition of its id, then on that of its campaign.
+      for (let i = 0; i < 2; i++) await world.pass(1100)
+      expect(charges()).toBe(1)
+      const days = world.store.all<{ day: string }>(
+        `SELECT state ->> '$.day.name' AS day FROM money WHERE kind = 'campaign'`,
+        [],
+      )
+      expect(days).toEqual([{ day: new Date(world.now).toISOString().slice(0, 10) }])
+      // So does the money that is given back.
+      await world.command('refund', of.campaign, { eventId: id, reason: 'r' })
+      const spent = `SELECT state ->> '$.day.spentMicros' AS spent FROM money WHERE kind = 'campaign'`
+      expect(world.store.all(spent, [])).toEqual([{ spent: 0 }])
+    },
+  )
 
   test('count in the minute of their own time, and of their arrival once that may be final', async () => {
     const of = await world.campaign(250_000)
@@ -193,6 +210,17 @@ describe('ingested clicks', () => {
     expect(world.store.all('SELECT event FROM entry WHERE kind = 1 ORDER BY number', [])).toEqual(
       ['a', 'b', 'c', 'd'].map(event => ({ event })),
     )
+  })
+
+  test('of which an earlier record brought a part are sent still, and each charged once', async () => {
+    const of = await world.campaign(250_000)
+    await report(of, ['a', 'b', 'c', 'd'])
+    await world.drain()
+    await effects(of, 1, ['a', 'b'])
+    expect([world.count('outbox_events'), charges()]).toEqual([1, 2])
+    await world.restart()
+    await world.pass(1100)
+    expect([world.count('outbox_events'), charges()]).toEqual([0, 4])
   })
 
   test('in a record that cannot be read use their numbers up, and those behind them are charged', async () => {

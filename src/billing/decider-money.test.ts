@@ -4,6 +4,7 @@ import { AD } from '../../test/test-decider.ts'
 import { LAPSE_SLACK_MS, RENDER_LIFE_MS } from '../budgets/render-holds.ts'
 import { parseId } from '../core/ids.ts'
 import { Reason } from '../records/reasons.ts'
+import { RecordBuffer } from '../records/record-buffer.ts'
 import { FUTURE_MS } from './decide-impression.ts'
 
 let scene: DeciderScene
@@ -275,6 +276,18 @@ describe('a refund of the one click that a budget paid for', () => {
     expect(stops().at(-1)).toEqual({ stopped: 'exhausted' })
     await refund()
     expect(stops().at(-1)).toEqual({ stopped: null })
+  })
+
+  test('is given once where it is asked for twice in one batch', async () => {
+    const buffer = new RecordBuffer()
+    const ids = [1, 2].map(() => {
+      const body = { eventId: id, reason: 'goodwill' }
+      return scene.writeCommand(buffer, { name: 'refund', target: parseId('campaign', of.campaign), body })
+    })
+    await scene.append(buffer)
+    await scene.drain()
+    expect(ids.map(requestId => scene.outcomeOf(requestId)?.status)).toEqual([201, 422])
+    expect(scene.count('entry WHERE kind = 3')).toBe(1)
   })
 
   test('is refused where the balance would not be exact any more', async () => {

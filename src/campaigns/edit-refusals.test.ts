@@ -59,6 +59,12 @@ describe('refused, with the path and without using a number up', () => {
       'schedule.endAt',
       create({ schedule: { startAt: '2026-11-02T00:00:00Z', endAt: '2026-11-01T00:00:00Z' } }),
     ),
+    row(
+      'an end at its start',
+      422,
+      'schedule.endAt',
+      create({ schedule: { startAt: '2026-11-01T00:00:00Z', endAt: '2026-11-01T01:00:00+01:00' } }),
+    ),
     row('an offset as zone', 400, 'schedule.timeZone', create({ schedule: { timeZone: '+01:00' } })),
     row(
       'an eighth day',
@@ -110,11 +116,15 @@ describe('refused, with the path and without using a number up', () => {
       landing('https://example.com/\r\nSet-Cookie: a=b'),
     ),
     row('a user in a landing page', 400, 'ads[0].landingUrl', landing('https://example.com@evil.example/')),
+    row('a password in a landing page', 400, 'ads[0].landingUrl', landing('https://:secret@example.com/')),
     row('a macro as host', 400, 'ads[0].landingUrl', landing('https://${CLICK_ID}/')),
     row('a local landing page', 422, 'ads[0].landingUrl', landing('http://localhost/')),
     row('a loopback landing page', 422, 'ads[0].landingUrl', landing('http://127.0.0.1:8080/')),
     row('loopback written as a number', 422, 'ads[0].landingUrl', landing('http://2130706433/')),
     row('a private landing page', 422, 'ads[0].landingUrl', landing('http://10.1.2.3/')),
+    row('a local landing page with a dot behind it', 422, 'ads[0].landingUrl', landing('http://localhost./')),
+    row('a landing page of the own network', 422, 'ads[0].landingUrl', landing('http://printer.local/')),
+    row('a landing page of a cloud inside', 422, 'ads[0].landingUrl', landing('http://metadata.internal/')),
     row('an IPv6 loopback', 422, 'ads[0].landingUrl', landing('http://[::1]/')),
     row(
       'a script as image',
@@ -289,6 +299,14 @@ describe('refused, with the path and without using a number up', () => {
       'createKey',
       null,
       made => ({ role: 'publisher', accountId: made.advertiser, secretHash: SECRET_HASH }),
+    ],
+    [
+      'an ingest key for a publisher',
+      422,
+      'accountId',
+      'createKey',
+      null,
+      made => ({ role: 'ingest', accountId: made.publisher, secretHash: SECRET_HASH }),
     ],
     [
       'an admin key with an account',

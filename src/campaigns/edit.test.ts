@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { entityNumber, formatId, parseId } from '../core/ids.ts'
 import type { Campaign } from './campaign.ts'
 import { commandPartition } from './edit.ts'
-import { parseTime } from './edit-schemas.ts'
+import { ADS_MAX, HTML_BYTES_MAX, parseTime } from './edit-schemas.ts'
 import { AD, IMAGE, NOW, PARTITION, world } from './edit-world.ts'
 
 describe('a campaign is stored whole', () => {
@@ -110,6 +110,17 @@ describe('a merge patch', () => {
     expect(patch({ pacing: 'even' }).edit.changed).toBe(false)
   })
 
+  test('of an account or a placement that changes nothing leaves its version', () => {
+    const { all, publisher, placement, advertiser } = world()
+    for (const [name, target] of [
+      ['patchAdvertiser', advertiser],
+      ['patchPublisher', publisher],
+      ['patchPlacement', placement],
+    ] as const) {
+      expect(all.edit(name, target, {})).toMatchObject({ changed: false, version: 1, entity: { version: 1 } })
+    }
+  })
+
   test('of an ad swaps its creative and derives its domain again', () => {
     const { all, campaign, ad } = world()
     const body = {
@@ -199,6 +210,25 @@ describe('pause, resume, ads and keys', () => {
     expect(edit.status).toBe(201)
     expect(ads.map(ad => ad.name)).toEqual(['Leaderboard', 'Second'])
     expect(parseId('ad', ads[1]!.id)! % 256).toBe(PARTITION)
+  })
+
+  test('a campaign has as many ads as it may have, those that are archived apart', () => {
+    const { all, campaign, ad } = world()
+    for (let ads = 1; ads < ADS_MAX; ads++) all.edit('addAd', campaign, AD)
+    expect(all.decide('addAd', campaign, AD)).toMatchObject({ ok: false, status: 422 })
+    all.edit('patchAd', campaign, { adId: ad, patch: { status: 'archived' } })
+    expect(all.decide('addAd', campaign, AD)).toMatchObject({ ok: true })
+  })
+
+  test('a campaign that would not fit a record is not made so by an ad, nor by a patch of one', () => {
+    const { all, campaign } = world()
+    const large = { kind: 'html', w: 1, h: 1, html: 'x'.repeat(HTML_BYTES_MAX) }
+    for (let ads = 0; ads < 11; ads++) all.edit('addAd', campaign, { ...AD, creative: large })
+    const small = all.edit('addAd', campaign, AD).entity as Campaign
+    const patch = { creative: { ...large, imageUrl: null } }
+    const refusal = { ok: false, status: 422, errors: [{ path: 'ads' }] }
+    expect(all.decide('patchAd', campaign, { adId: small.ads.at(-1)!.id, patch })).toMatchObject(refusal)
+    expect(all.decide('addAd', campaign, { ...AD, creative: large })).toMatchObject(refusal)
   })
 
   test('a revoked key stays revoked', () => {

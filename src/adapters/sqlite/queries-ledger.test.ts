@@ -189,6 +189,11 @@ describe('verify', () => {
       store.db.query('UPDATE entry SET items = ? WHERE kind = 2').run(items)
       expect((await verified()).firstBroken?.entryId).toBe(formatId('entry', block))
     }
+    // No row of its own, and so in no leaf.
+    store.db
+      .query('UPDATE entry SET items = ? WHERE kind = 2')
+      .run(Buffer.concat([row.items, Buffer.alloc(1)]))
+    expect((await verified()).firstBroken?.entryId).toBe(formatId('entry', block))
     store.db.query('UPDATE entry SET items = ? WHERE kind = 2').run(row.items)
     expect((await verified()).ok).toBe(true)
   })

@@ -126,6 +126,12 @@ describe('who may', () => {
       { admin: 200, advertiser: 200, publisher: 200, reader: 200, ingest: 403 },
     ],
     ['GET', '/v1/reports?advertiserId=$advertiser', undefined, { admin: 200, advertiser: 200, rival: 404 }],
+    [
+      'GET',
+      '/v1/reports?campaignId=$campaign',
+      undefined,
+      { admin: 200, advertiser: 200, publisher: 200, rival: 404 },
+    ],
     ['GET', '/v1/campaigns?advertiserId=$advertiser', undefined, { admin: 200, advertiser: 200, rival: 404 }],
   ]
   const cases = rows.flatMap(([method, path, body, statuses]) =>
@@ -160,12 +166,13 @@ describe('who may', () => {
     expect(await list('/v1/placements', made.keys.publisher)).toEqual([made.placement])
   })
 
-  test('balances show an account its own', async () => {
-    const { body } = await made.call('GET', '/v1/ledger/balances', undefined, made.keys.advertiser)
-    expect(body.items.map((item: { account: string }) => item.account)).toEqual([
-      `advertiser:${made.advertiser}`,
-    ])
-  })
+  test.each(['advertiser', 'publisher'] as const)(
+    'balances show the account of the %s its own',
+    async kind => {
+      const { body } = await made.call('GET', '/v1/ledger/balances', undefined, made.keys[kind])
+      expect(body.items.map((item: { account: string }) => item.account)).toEqual([`${kind}:${made[kind]}`])
+    },
+  )
 
   test('a report is narrowed to the account that asks', async () => {
     await made.call('GET', '/v1/reports', undefined, made.keys.publisher)

@@ -128,6 +128,15 @@ describe('refused', () => {
     ['an entry’s cursor that is a number', 'GET', '/v1/ledger/entries?cursor=7', undefined, 400, 'cursor'],
     ['an ad’s cursor that is a number', 'GET', '/v1/ads?cursor=7', undefined, 400, 'cursor'],
     ['an entry that none can be', 'GET', '/v1/ledger/entries?after=ent_zzzzzzzzzzz', undefined, 400, 'after'],
+    ['a parameter that is given twice', 'GET', '/v1/campaigns?limit=1&limit=2', undefined, 400, 'limit'],
+    [
+      'a cursor of no ad of the list',
+      'GET',
+      '/v1/ads?campaignId=$campaign&cursor=ad_z',
+      undefined,
+      400,
+      'cursor',
+    ],
     ['an unknown parameter', 'GET', '/v1/campaigns?advertiserID=x', undefined, 400, 'advertiserID'],
     ['a time that is none', 'GET', '/v1/reports?from=yesterday', undefined, 400, 'from'],
     ['a time behind all years', 'GET', '/v1/reports?to=9999-12-31T23:59:59-05:00', undefined, 400, 'to'],
@@ -188,11 +197,13 @@ describe('refused', () => {
     expect(made.installation.submitted).toHaveLength(before)
   })
 
-  test('an edit that is not decided in time is 503 with Retry-After', async () => {
+  test.each([
+    ['an edit that is not decided in time', 'POST', '/v1/advertisers', { name: 'a' }],
+    ['what cannot be read now', 'GET', '/v1/ledger/verify', undefined],
+  ])('%s is 503 with Retry-After', async (_what, method, path, body) => {
     made.installation.unavailable = true
-    const answer = await made.call('POST', '/v1/advertisers', { name: 'a' })
-    expect(answer.status).toBe(503)
-    expect(answer.headers.get('retry-after')).toBe('1')
+    const answer = await made.call(method, path, body)
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1'])
   })
 })
 
@@ -217,6 +228,20 @@ test('a refund goes to the partition of its campaign', async () => {
     home: partitionOf(parseId('campaign', made.campaign)!),
     body: { eventId: EVENT, reason: 'asked for', amountMicros: 5 },
   })
+})
+
+test.each([
+  ['pending', 409],
+  ['reserved', 409],
+  ['rejected', 422],
+  ['charged', 201],
+  ['refunded', 201],
+])('a refund of a charge that is %s is %d', async (state, status) => {
+  const { call, installation } = made
+  installation.charge = { ...installation.charge!, state }
+  const before = installation.submitted.length
+  const answer = await call('POST', `/v1/charges/${EVENT}/refund`, { reason: 'r' })
+  expect([answer.status, installation.submitted.length - before]).toEqual([status, status === 201 ? 1 : 0])
 })
 
 test('pause and resume answer the campaign', async () => {
@@ -276,6 +301,28 @@ test('a cursor is not called wrong where it could not be looked up', async () =>
   made.installation.lookUpsMax = 1
   expect((await made.call('GET', ofAds)).status).toBe(200)
   expect((await made.call('GET', '/v1/ads?cursor=ad_zz')).body.errors[0].path).toBe('cursor')
+})
+
+test('ads of more campaigns than are read at once are all listed, each once', async () => {
+  for (let i = 0; i < 21; i++) await made.call('POST', '/v1/campaigns', made.campaignBody)
+  const ids: string[] = []
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const page = await made.call('GET', `/v1/ads?limit=20${cursor === '' ? '' : `&cursor=${cursor}`}`)
+    ids.push(...page.body.items.map((ad: { id: string }) => ad.id))
+    cursor = page.body.nextCursor
+  }
+  expect([ids.length, new Set(ids).size]).toEqual([23, 23])
+})
+
+test.each([
+  ['limit=1', ['a'], '1'],
+  ['limit=1&cursor=1', ['b'], null],
+  ['limit=2', ['a', 'b'], null],
+  ['limit=200', ['a', 'b'], null],
+  ['', ['a', 'b'], null],
+])('the charges of a block, asked for with "%s"', async (query, items, nextCursor) => {
+  const { body } = await made.call('GET', `/v1/ledger/entries/ent_1/charges?${query}`)
+  expect(body).toEqual({ items, nextCursor })
 })
 
 test('a report is CSV where that is accepted', async () => {

@@ -79,21 +79,25 @@ export class Installation implements Commands, Directory {
         this.#lookUps--
         return this.get(table, number) ?? null
       },
-      list: async (table, { owner }, limit) =>
-        page(
-          [...this.stored]
-            .filter(([key]) => key.startsWith(`${table} `))
-            .map(([, entity]) => entity)
-            .filter(entity => owner === null || ownerOf(entity) === owner)
-            .slice(0, limit),
-        ),
+      list: async (table, { owner }, limit, after) => {
+        const rows = [...this.stored]
+          .map(([key, entity]) => ({ kind: key.split(' ')[0], number: Number(key.split(' ')[1]), entity }))
+          .filter(({ kind, number }) => kind === table && number > Number(after ?? 0))
+          .filter(({ entity }) => owner === null || ownerOf(entity) === owner)
+          .sort((a, b) => a.number - b.number)
+        const shown = rows.slice(0, limit)
+        return {
+          items: shown.map(({ entity }) => entity),
+          nextCursor: rows.length > limit ? String(shown.at(-1)!.number) : null,
+        }
+      },
       history: async () => page([{ action: 'create' }]),
       charge: async eventId => (this.charge?.['eventId'] === eventId ? this.charge : null),
       balances: async () => ({
         items: [
           { account: 'cash', balanceMicros: -1 },
-          ...[...this.stored.values()].map(entity => ({
-            account: `advertiser:${entity.id}`,
+          ...[...this.stored].map(([key, { id }]) => ({
+            account: `${key.split(' ')[0]}:${id}`,
             balanceMicros: 1,
           })),
         ],
@@ -102,8 +106,11 @@ export class Installation implements Commands, Directory {
       deposits: async () => page([]),
       entries: async () => page([]),
       entry: async id => (id === 'ent_1' ? { id } : null),
-      entryCharges: async id => (id === 'ent_1' ? { items: [] } : null),
-      verify: async () => ({ ok: true }),
+      entryCharges: async id => (id === 'ent_1' ? { items: ['a', 'b'] } : null),
+      verify: async () => {
+        if (this.unavailable) throw new QueryRefused(503, 'the reader is away')
+        return { ok: true }
+      },
       aggregates: async () => [{ impressions: 1 }],
       realtime: async query => query,
       report: async query => {
