@@ -11,6 +11,8 @@ import { newStatus } from './status.ts'
 const TEST_MS = 20_000
 /** Longer than the second of silence after which the server closes: it looks every four seconds. */
 const LONG_MS = 6500
+/** Of the second of silence, on a busy machine. */
+const IDLE_MS_MAX = 15_000
 const TAKE_LONG = [
   '/v1/ledger/verify',
   '/v1/ledger/entries?account=cash',
@@ -79,6 +81,19 @@ describe('a request', () => {
     if (path.startsWith('/v1')) expect(body).toBe('b')
   })
 })
+
+test(
+  'a connection is closed that idles behind an answer that could take its time',
+  async () => {
+    const server = started(new OpenAPIHono(), 1)
+    const closed = (path: string) => ask(server.url, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    const paths = ['/livez', ...TAKE_LONG]
+    const answers = await Promise.race([Promise.all(paths.map(closed)), Bun.sleep(IDLE_MS_MAX)])
+    await server.stop()
+    expect(answers?.map(([status]) => status)).toEqual([200, ...TAKE_LONG.map(() => 404)])
+  },
+  TEST_MS,
+)
 
 test(
   'a connection is closed that idles, and not while it waits for a verification of the ledger or a report',
