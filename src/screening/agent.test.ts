@@ -80,6 +80,8 @@ const people: [deviceType: DeviceType, userAgent: string][] = [
     `Mozilla/5.0 (Linux; Android 14; Pixel 8; wv) ${WEBKIT} Version/4.0 Chrome/126.0 Mobile Safari/537.36`,
   ],
   ['mobile', 'Dalvik/2.1.0 (Linux; U; Android 13; SM-S911B Build/TP1A.220624.014)'],
+  ['mobile', 'Shop/5.1.0 (Android 14; Pixel 8) okhttp/4.12.0'],
+  ['unknown', 'com.example.shop/5.1 okhttp/4.9.3'],
   [
     'tablet',
     'Mozilla/5.0 (iPad; CPU OS 16_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/16.6 Mobile/15E148 Safari/604.1',

@@ -47,12 +47,14 @@ export class AgentClassifier {
 /**
  * Patterns of isbot that take real people for robots, and what stands in their place. Found in the captured requests:
  * a plug-in for Internet Explorer, MSN's edition of it, adware that adds `Library3.05689`, Splashtop, Google's television.
+ * Not found there: apps on Android, which name `okhttp` behind themselves.
  */
 const MENDED_PATTERNS: Readonly<Record<string, string | null>> = {
   chromeframe: null,
   optimize: '(?<!\\bmsn )optimize',
   library: 'library(?!\\d)',
   splash: 'splash(?!top)',
+  '(?<!lib)http': '(?<!lib|\\bok)http',
   '(?<! channel/|google/)google(?!(?:wv|app|/google| pixel))':
     '(?<! channel/|google/)google(?!(?:wv|app|tv\\b|/google| pixel))',
 }
