@@ -265,6 +265,26 @@ test('an edge chooses with what it was granted, to the thousandth, and reports i
   world.serving.drainChosen(() => expect.unreachable())
 })
 
+test.each([
+  ['cpm', cpm(2_000_000), 1_010_000],
+  ['cpc', cpc(2_000_000), 2_000_000],
+])(
+  'in a second price auction a choice of %s takes from its grant what it may cost',
+  (_model, terms, cost) => {
+    const world = open([plainCampaign(1, terms), plainCampaign(2, cpm(1_000_000))])
+    expect(world.serving.chooseForImp(view(request, 2), world.choice)).toBe(true)
+    expect([world.choice.campaign, world.choice.price, world.choice.chargeMicros]).toEqual([
+      256,
+      1_010_000,
+      cost,
+    ])
+    expect(world.edge.allowanceThousandths[0]).toBe(PLENTY - cost)
+    const drained: number[] = []
+    world.serving.drainChosen((_slot, _campaign, _impressions, thousandths) => drained.push(thousandths))
+    expect(drained).toEqual([cost])
+  },
+)
+
 test('finding alone changes nothing', () => {
   const world = open([plainCampaign(1, { frequencyCap: { impressions: 1, perSeconds: 60 } })])
   for (let i = 0; i < 3; i++) expect(world.serving.findForImp(view(), world.choice)).toBe(true)

@@ -87,3 +87,12 @@ test('what has gathered to a megabyte does not wait for the commit under way', a
   answer(3)
   await last
 })
+
+test('once it has ended it says that it is overloaded, so that nobody writes what would never leave', async () => {
+  const { appender, write } = line()
+  const waiting = write()
+  appender.end('the thread is gone')
+  expect([appender.overloaded, appender.buffer.byteLength]).toEqual([true, 0])
+  await expect(waiting).rejects.toThrow(LogUnavailable)
+  await expect(appender.flushed()).rejects.toThrow(LogUnavailable)
+})
