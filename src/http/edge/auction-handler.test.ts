@@ -208,6 +208,26 @@ test("the placement's floor, and what it and its publisher block, hold as the re
   expect(await bidsOf(await ask(world, REQUEST))).toHaveLength(0)
 })
 
+test.each([
+  ['a lower floor than the request asks', { floorCpmMicros: 1 }, {}, { bidfloor: 1.5 }, 0],
+  ['a category that the placement blocks', { bcat: ['IAB25'] }, {}, {}, 0],
+  ['a category that its publisher blocks', {}, { bcat: ['IAB25'] }, {}, 0],
+  ['the category that the campaign wants', {}, {}, {}, 1],
+  ['another category', { categories: ['IAB8'] }, {}, {}, 0],
+])('in a placement with %s', async (_name, placement, publisher, imp, bids) => {
+  const plain = plainCampaign(1, { ads: [plainAd(1, 0, { cat: ['IAB25'] })] })
+  const world = edgeOver([{ ...plain, targeting: { ...plain.targeting, categories: ['IAB9'] } }])
+  world.placements.set(256, { ...PLACEMENT, categories: ['IAB9'], ...placement })
+  world.publishers.set(256, { ...PUBLISHER, ...publisher })
+  expect(await bidsOf(await ask(world, { ...REQUEST, imp: [{ ...IMP, ...imp }] }))).toHaveLength(bids)
+})
+
+test('a request that takes several currencies is counted once', async () => {
+  const world = edgeOver()
+  expect(await bidsOf(await ask(world, { ...REQUEST, cur: ['EUR', 'CHF', 'USD'] }))).toHaveLength(1)
+  expect(world.requestCounts.take()).toMatchObject([{ placement: 256, requests: 1 }])
+})
+
 const BANNER = { id: '1', banner: { w: 300, h: 250 } }
 test.each([
   ['its placement', { imp: [IMP] }, 256, 256, 700_000],

@@ -4,9 +4,11 @@ import { MemoryLog } from '../../adapters/memory/log.ts'
 import { hash32 } from '../../core/bytes.ts'
 import { formatId, formatUuid } from '../../core/ids.ts'
 import { DAY_MS, MINUTE_MS, rfc3339 } from '../../core/time.ts'
+import { deviceNumber } from '../../records/device.ts'
 import { KEPT_BYTES_MAX } from '../../records/ingested.ts'
 import { Reason } from '../../records/reasons.ts'
 import { RECORD_BYTES_MAX, RecordKind } from '../../records/record.ts'
+import { DataCentres } from '../../screening/data-centre.ts'
 import { ImpressionIds } from '../../tracking/impression-ids.ts'
 import { handleIngest, INGEST_BYTES_MAX, INGEST_ITEMS_MAX } from './ingest-handler.ts'
 import { BROWSER, NOW, PARTITIONS, PLACEMENT, TestEdge } from './test-edge.ts'
@@ -234,8 +236,12 @@ test.each([
   ['nothing said', {}, Reason.none],
   ['a robot', { user_agent: 'Googlebot/2.1' }, Reason.crawler],
   ['an empty user agent', { user_agent: '' }, Reason.crawler],
+  ['an address of a data centre', { ip: '198.51.100.7', user_agent: BROWSER }, Reason.dataCentre],
+  ['a robot in a data centre', { ip: '198.51.100.7', user_agent: 'Googlebot/2.1' }, Reason.crawler],
 ])('%s is accepted, its verdict in the record', async (_name, change, verdict) => {
   const world = edgeOver()
+  const parsed = DataCentres.parse('198.51.100.0/24')
+  if (parsed.ok) Object.assign(world.edge, { dataCentres: parsed.value })
   expect((await post(world, click(change))).status).toBe(202)
   expect(world.ingested()[0]!['verdict']).toBe(verdict)
 })
@@ -249,6 +255,17 @@ test('a country is known by either of its codes, or by the address', async () =>
   expect(world.ingested()[0]!['country']).toBeGreaterThan(0)
 })
 
+test.each([
+  ['what is said', { device_type: 'CTV', user_agent: BROWSER }, 'ctv'],
+  ['its user agent, where nothing is said', { user_agent: BROWSER }, 'desktop'],
+  ['its user agent, where what is said is none', { device_type: 'fridge', user_agent: BROWSER }, 'desktop'],
+  ['neither', {}, 'unknown'],
+] as const)('a device is known by %s', async (_name, change, device) => {
+  const world = edgeOver()
+  await post(world, click(change))
+  expect(world.ingested()[0]!['device']).toBe(deviceNumber(device))
+})
+
 test('when the log refuses or is overloaded, the sender is told to send again', async () => {
   const world = edgeOver()
   world.log.failNext('lost')
@@ -260,6 +277,7 @@ test('when the log refuses or is overloaded, the sender is told to send again', 
     expect(answer.headers.get('content-type')).toBe('application/problem+json')
   }
   expect([world.records().length, world.edge.log.buffer.byteLength]).toEqual([0, 0])
+  expect([world.counter('lost'), world.counter('shed'), world.counter('ingested')]).toEqual([1, 1, 1])
 })
 
 test('an array is one record for each partition that it has ids of, in the order of the array', async () => {

@@ -182,11 +182,12 @@ test('a link of so long ago that repeats are not known any more is answered, and
 test('when the log is overloaded nothing is written into its buffer, which so never grows', async () => {
   const world = edgeOver()
   world.overloaded = true
-  const { ext } = offer(world)
+  const { ext, crid } = offer(world)
   expect((await handleClick(world.edge, get(ext.farthing.clickUrl))).status).toBe(302)
+  expect((await handleClick(world.edge, get(`${PUBLIC_URL}/click?adId=${crid}`))).status).toBe(302)
   expect((await handleImpression(world.edge, get(ext.farthing.impressionUrl))).status).toBe(200)
   expect(world.edge.log.buffer.byteLength).toBe(0)
-  expect([world.counter('lost'), world.counter('shed')]).toEqual([2, 2])
+  expect([world.counter('lost'), world.counter('shed')]).toEqual([3, 3])
 })
 
 test('a click without a token is redirected and counted apart; of an unknown ad it is 404', async () => {
