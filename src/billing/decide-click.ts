@@ -7,6 +7,7 @@ import { FUTURE_MS, impressionText, TOO_SOON_MS } from './decide-impression.ts'
 import { addCharge } from './ledger.ts'
 import { budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
+import { payFor } from './pay.ts'
 import { countRefused, rollup } from './rollup.ts'
 import { addTransition, EventKind } from './transition.ts'
 
@@ -79,7 +80,7 @@ export function settleClick(turn: Turn, token: TokenBody, payload: DataView, at:
   const money = budgetOf(partition, token.campaign)
   const day = money === null ? null : dayFor(turn, token.campaign, money, token.impression.chosenAt)
   const amount = micros(token.priceMicros)
-  if (money === null || day === null || !chargeClick(money.budget, day, money.balance, amount)) {
+  if (money === null || day === null || !payFor(turn, money, day, amount, chargeClick)) {
     refuseClick(turn, token, payload, at, Reason.budgetExhausted)
     return
   }

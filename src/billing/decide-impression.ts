@@ -1,7 +1,7 @@
 import { chargeImpression } from '../budgets/budget.ts'
 import { RENDER_LIFE_MS } from '../budgets/render-holds.ts'
 import { formatUuid } from '../core/ids.ts'
-import { type CpmMicros, cpmMicros, micros, shareOf } from '../core/money.ts'
+import { type CpmMicros, cpmMicros, impressionCost, micros, shareOf } from '../core/money.ts'
 import { MINUTE_MS } from '../core/time.ts'
 import { Reason } from '../records/reasons.ts'
 import type { TokenBody } from '../records/token-body.ts'
@@ -9,6 +9,7 @@ import { BitKind } from './bits.ts'
 import { BlockItems } from './block.ts'
 import { type BudgetOf, budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
+import { type Pay, payFor } from './pay.ts'
 import { countRefused, rollup } from './rollup.ts'
 import { addTransition, EventKind } from './transition.ts'
 
@@ -91,11 +92,10 @@ function chargeCpm(turn: Turn, token: TokenBody, payload: DataView, at: number, 
   const day = dayFor(turn, token.campaign, money, chosenAt)
   if (day === null) return false
   const price: CpmMicros = cpmMicros(token.priceMicros)
-  const cost = chargeImpression(money.budget, day, money.balance, price, {
-    chosenAt,
-    now: partition.head.time,
-  })
-  if (cost === null) return false
+  const { cost } = impressionCost(price, money.budget.remainder)
+  const times = { chosenAt, now: partition.head.time }
+  const pay: Pay = (budget, of, balance) => chargeImpression(budget, of, balance, price, times) !== null
+  if (!payFor(turn, money, day, cost, pay)) return false
   changes.touchBudget(partition, token.campaign)
   changes.touchBalance(partition.number, money.advertiser)
 

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { TestDecider } from '../../test/test-decider.ts'
+import { NodeLeases } from '../budgets/node-leases.ts'
+import type { Campaign } from '../campaigns/campaign.ts'
+import { parseId } from '../core/ids.ts'
 import type { EffectRecord, IngestedEvent } from '../records/events.ts'
 import {
   EFFECTS_BYTES,
@@ -102,6 +105,32 @@ describe('ingested clicks', () => {
     await world.renew()
     await world.pass(1100)
     expect([charges(), world.count('repeat')]).toEqual([30, 0])
+  })
+
+  test('are paid with what nodes have leased for another campaign of the balance', async () => {
+    const of = await world.campaign(250_000, 1_000_000)
+    const { advertiserId } = (await world.command('patchCampaign', of.campaign, {})) as Campaign
+    const bid = { model: 'cpc', amountMicros: 250_000 }
+    const creative = { kind: 'html', w: 300, h: 250, html: 'ad' }
+    const ads = [{ name: 'Ad', landingUrl: 'https://example.com/', creative }]
+    const made = await world.command('createCampaign', null, { advertiserId, name: 'Idle', bid, ads })
+    const idle = parseId('campaign', (made as Campaign).id)!
+    const node = new NodeLeases(1, world.partitions)
+    const left = () => node.left(node.leaseOf(0, idle, 0), world.now)
+    const talk = async () => {
+      for (const ask of node.asks(world.now)) world.decider.onAsk(ask)
+      const heard = world.told.length
+      await world.pass(250)
+      for (const { grants } of world.told.slice(heard))
+        for (const grant of grants) node.onGrant(grant, world.now)
+    }
+    for (let i = 0; i < 8; i++) await talk()
+    expect(left()).toBeGreaterThan(0)
+    await report(of, ['1', '2', '3', '4', '5'])
+    for (let i = 0; i < 16; i++) await talk()
+    expect(charges()).toBe(4)
+    expect(world.count(`transition WHERE reason = ${Reason.budgetExhausted}`)).toBe(1)
+    expect(left()).toBe(0)
   })
 
   test('of the older kind of record are read as they were', async () => {

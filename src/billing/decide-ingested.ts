@@ -7,6 +7,7 @@ import type { RollupRow } from './changes.ts'
 import { addCharge } from './ledger.ts'
 import { budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
+import { payFor } from './pay.ts'
 import { countRefused, rollup } from './rollup.ts'
 import { addTransitionAt, EventKind } from './transition.ts'
 
@@ -31,7 +32,7 @@ export function decideIngested(turn: Turn, event: Ingested): void {
         ? { cost: micros(money.budget.amount), remainder: money.budget.remainder }
         : impressionCost(cpmMicros(money.budget.amount), money.budget.remainder)
     const day = dayFor(turn, event.campaign, money, event.timestamp)
-    if (day === null || !charge(money.budget, day, money.balance, cost.cost)) {
+    if (day === null || !payFor(turn, money, day, cost.cost, charge)) {
       refuse(turn, event, row, Reason.budgetExhausted)
       return
     }

@@ -206,7 +206,7 @@ export class SqliteStore {
 
   private loadEntities(partition: Partition): void {
     const rows = this.all<{ kind: EntityTable; number: number; doc: string }>(
-      'SELECT kind, number, doc FROM entity WHERE number % 256 = ?',
+      'SELECT kind, number, doc FROM entity WHERE number % 256 = ? ORDER BY kind, number',
       [partition.number],
     )
     for (const row of rows) partition.put(row.kind, row.number, JSON.parse(row.doc))
