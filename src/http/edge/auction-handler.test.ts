@@ -336,4 +336,7 @@ test('requests are counted by what they are, and a record never holds more rows 
   expect(requests).toBe(70_001)
   // And one for the minute alone.
   expect(kept).toBe(65_537)
+  // What was taken leaves its room to others.
+  counts.add(NOW, 1, 1, 1, 1)
+  expect(counts.take()).toMatchObject([{ placement: 1, country: 1, requests: 1 }])
 })
