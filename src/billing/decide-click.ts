@@ -7,8 +7,8 @@ import { FUTURE_MS, impressionText, TOO_SOON_MS } from './decide-impression.ts'
 import { addCharge } from './ledger.ts'
 import { budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
-import { payFor } from './pay.ts'
 import { countRefused, rollup } from './rollup.ts'
+import { takeBackLeases } from './take-back.ts'
 import { addTransition, EventKind } from './transition.ts'
 
 /**
@@ -80,7 +80,12 @@ export function settleClick(turn: Turn, token: TokenBody, payload: DataView, at:
   const money = budgetOf(partition, token.campaign)
   const day = money === null ? null : dayFor(turn, token.campaign, money, token.impression.chosenAt)
   const amount = micros(token.priceMicros)
-  if (money === null || day === null || !payFor(turn, money, day, amount, chargeClick)) {
+  const isPaid =
+    money !== null &&
+    day !== null &&
+    (chargeClick(money.budget, day, money.balance, amount) ||
+      (takeBackLeases(turn, money, day, amount) && chargeClick(money.budget, day, money.balance, amount)))
+  if (!isPaid) {
     refuseClick(turn, token, payload, at, Reason.budgetExhausted)
     return
   }

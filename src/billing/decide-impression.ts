@@ -9,8 +9,8 @@ import { BitKind } from './bits.ts'
 import { BlockItems } from './block.ts'
 import { type BudgetOf, budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
-import { type Pay, payFor } from './pay.ts'
 import { countRefused, rollup } from './rollup.ts'
+import { takeBackLeases } from './take-back.ts'
 import { addTransition, EventKind } from './transition.ts'
 
 /** A token from further ahead than clocks differ is refused: it would be accepted for as long. */
@@ -92,10 +92,14 @@ function chargeCpm(turn: Turn, token: TokenBody, payload: DataView, at: number, 
   const day = dayFor(turn, token.campaign, money, chosenAt)
   if (day === null) return false
   const price: CpmMicros = cpmMicros(token.priceMicros)
-  const { cost } = impressionCost(price, money.budget.remainder)
   const times = { chosenAt, now: partition.head.time }
-  const pay: Pay = (budget, of, balance) => chargeImpression(budget, of, balance, price, times) !== null
-  if (!payFor(turn, money, day, cost, pay)) return false
+  let cost = chargeImpression(money.budget, day, money.balance, price, times)
+  if (cost === null) {
+    const missing = impressionCost(price, money.budget.remainder).cost
+    if (!takeBackLeases(turn, money, day, missing)) return false
+    cost = chargeImpression(money.budget, day, money.balance, price, times)
+  }
+  if (cost === null) return false
   changes.touchBudget(partition, token.campaign)
   changes.touchBalance(partition.number, money.advertiser)
 

@@ -7,8 +7,8 @@ import type { RollupRow } from './changes.ts'
 import { addCharge } from './ledger.ts'
 import { budgetOf, dayFor } from './money-of.ts'
 import type { Turn } from './partition.ts'
-import { payFor } from './pay.ts'
 import { countRefused, rollup } from './rollup.ts'
+import { takeBackLeases } from './take-back.ts'
 import { addTransitionAt, EventKind } from './transition.ts'
 
 interface Ingested extends IngestedFacts {
@@ -32,7 +32,11 @@ export function decideIngested(turn: Turn, event: Ingested): void {
         ? { cost: micros(money.budget.amount), remainder: money.budget.remainder }
         : impressionCost(cpmMicros(money.budget.amount), money.budget.remainder)
     const day = dayFor(turn, event.campaign, money, event.timestamp)
-    if (day === null || !payFor(turn, money, day, cost.cost, charge)) {
+    const isPaid =
+      day !== null &&
+      (charge(money.budget, day, money.balance, cost.cost) ||
+        (takeBackLeases(turn, money, day, cost.cost) && charge(money.budget, day, money.balance, cost.cost)))
+    if (!isPaid) {
       refuse(turn, event, row, Reason.budgetExhausted)
       return
     }

@@ -1,4 +1,4 @@
-import { availableMicros, type Balance } from '../budgets/balance.ts'
+import { availableMicros } from '../budgets/balance.ts'
 import {
   type CampaignBudget,
   type DayBudget,
@@ -9,29 +9,19 @@ import {
 } from '../budgets/budget.ts'
 import { unspent } from '../budgets/link.ts'
 import { unlease } from '../budgets/shard.ts'
-import { MICROS_MAX, type Micros } from '../core/money.ts'
+import { MICROS_MAX } from '../core/money.ts'
 import type { BudgetOf } from './money-of.ts'
 import type { Turn } from './partition.ts'
 
 /** Campaigns of a balance, the oldest, that leases are taken back from: a charge without money goes through all of them. */
 const CAMPAIGNS_MAX = 1000
 
-/** Charges the day; false, and nothing has changed, where the money is not there. */
-export type Pay = (budget: CampaignBudget, day: DayBudget, balance: Balance, amount: Micros) => boolean
-
-/** Pays a charge; where its balance is short, once more with what nodes had leased for others. */
-export function payFor(turn: Turn, money: BudgetOf, day: DayBudget, amount: Micros, pay: Pay): boolean {
-  const { budget, balance } = money
-  if (pay(budget, day, balance, amount)) return true
-  return takeBackLeases(turn, money, day, amount) && pay(budget, day, balance, amount)
-}
-
 /**
- * Takes back what nodes have leased for other campaigns of the balance and have not said that they chose with: what has
- * happened comes before what may. Nodes hear of it; what they choose until then may find no money, and is given away.
- * Returns whether the balance has the amount now.
+ * For a charge that found too little money: takes back what nodes have leased for other campaigns of the balance and have
+ * not said that they chose with. What has happened comes before what may. Nodes hear of it; what they choose until then may
+ * find no money, and is given away. Returns whether the balance has the amount now: then the charge is to be tried again.
  */
-function takeBackLeases(turn: Turn, money: BudgetOf, day: DayBudget, amount: number): boolean {
+export function takeBackLeases(turn: Turn, money: BudgetOf, day: DayBudget, amount: number): boolean {
   const { partition } = turn
   const { budget, balance, advertiser } = money
   const missing = amount - unspent(day.link)
