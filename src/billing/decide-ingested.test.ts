@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { TestDecider } from '../../test/test-decider.ts'
-import { NodeLeases } from '../budgets/node-leases.ts'
+import { DeciderScene } from '../../test/decider-scene.ts'
 import type { Campaign } from '../campaigns/campaign.ts'
 import { parseId } from '../core/ids.ts'
 import type { EffectRecord, IngestedEvent } from '../records/events.ts'
@@ -16,9 +15,9 @@ import { Reason } from '../records/reasons.ts'
 import { RecordKind } from '../records/record.ts'
 import { RecordBuffer } from '../records/record-buffer.ts'
 
-let world: TestDecider
+let world: DeciderScene
 beforeEach(async () => {
-  world = new TestDecider()
+  world = new DeciderScene()
   await world.open()
 })
 afterEach(() => world.close())
@@ -115,22 +114,14 @@ describe('ingested clicks', () => {
     const ads = [{ name: 'Ad', landingUrl: 'https://example.com/', creative }]
     const made = await world.command('createCampaign', null, { advertiserId, name: 'Idle', bid, ads })
     const idle = parseId('campaign', (made as Campaign).id)!
-    const node = new NodeLeases(1, world.partitions)
-    const left = () => node.left(node.leaseOf(0, idle, 0), world.now)
-    const talk = async () => {
-      for (const ask of node.asks(world.now)) world.decider.onAsk(ask)
-      const heard = world.told.length
-      await world.pass(250)
-      for (const { grants } of world.told.slice(heard))
-        for (const grant of grants) node.onGrant(grant, world.now)
-    }
-    for (let i = 0; i < 8; i++) await talk()
-    expect(left()).toBeGreaterThan(0)
+    const { left, talk } = world.edge()
+    for (let i = 0; i < 8; i++) await talk(250)
+    expect(left(idle)).toBeGreaterThan(0)
     await report(of, ['1', '2', '3', '4', '5'])
-    for (let i = 0; i < 16; i++) await talk()
+    for (let i = 0; i < 16; i++) await talk(250)
     expect(charges()).toBe(4)
     expect(world.count(`transition WHERE reason = ${Reason.budgetExhausted}`)).toBe(1)
-    expect(left()).toBe(0)
+    expect(left(idle)).toBe(0)
   })
 
   test('of the older kind of record are read as they were', async () => {
